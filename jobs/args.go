@@ -1,0 +1,93 @@
+package jobs
+
+// Args are the arguments of one kind of operation. The zero value of an optional field means "not given".
+type Args interface {
+	// Kind is the operation's kind, such as "suspend".
+	Kind() string
+}
+
+// Provision makes a tenant: a database of its own with roles, isolation and the current release's schema.
+type Provision struct {
+	// Slug names the tenant for people: 1 to 63 of a-z 0-9 -, unique among tenants that are not deleted.
+	Slug string `json:"slug"`
+	// Name is free text for display. Defaults to the slug.
+	Name string `json:"name,omitempty"`
+	// Region restricts placement to nodes of that region.
+	Region string `json:"region,omitempty"`
+	// Node places the tenant on the node of that name.
+	Node string `json:"node,omitempty"`
+	// NodeLabels restricts placement to nodes that have all of these labels.
+	NodeLabels map[string]string `json:"node_labels,omitempty"`
+	// Labels are the tenant's own, for selecting it later.
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Migrate applies what a tenant's schema lacks of a release.
+type Migrate struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Release to bring it to. Defaults to the current release.
+	Release string `json:"release,omitempty"`
+}
+
+// Suspend ends a tenant's sessions and lets no new ones in, until [Resume].
+type Suspend struct {
+	Tenant string `json:"tenant"`           // slug or id
+	Reason string `json:"reason,omitempty"` // for people
+}
+
+// Resume lets a suspended tenant's sessions in again.
+type Resume struct {
+	Tenant string `json:"tenant"` // slug or id
+}
+
+// Delete fences a tenant and purges it once the grace is over; until then [Undelete] brings it back.
+type Delete struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Grace is a PostgreSQL interval from 0 to 366 days, such as "36 hours". Defaults to the setting delete_grace, 7 days.
+	Grace string `json:"grace,omitempty"`
+	// Force is the tenant's slug, to delete it although a limit against mass mistakes refuses.
+	Force string `json:"force,omitempty"`
+}
+
+// Undelete takes a Delete back within its grace: the tenant is again what it was.
+type Undelete struct {
+	Tenant string `json:"tenant"` // slug or id
+}
+
+// Purge removes a tenant's database, roles and credentials for good, without waiting for a grace.
+type Purge struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Confirm is the tenant's slug: purging cannot be undone.
+	Confirm string `json:"confirm"`
+	// Force is the tenant's slug, to purge it although a limit against mass mistakes refuses.
+	Force string `json:"force,omitempty"`
+}
+
+// Rotate gives a tenant's roles new passwords.
+type Rotate struct {
+	Tenant string `json:"tenant"` // slug or id
+}
+
+// Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
+type Noop struct {
+	Tenant string `json:"tenant,omitempty"` // slug or id; without one the operation has no mailbox
+	Note   string `json:"note,omitempty"`
+}
+
+// Kinds that only the fleet itself asks for.
+const (
+	// KindWarm builds one database for a node's warm pool.
+	KindWarm = "warm"
+	// KindRetire drops a database that no tenant ever had.
+	KindRetire = "retire"
+)
+
+func (Provision) Kind() string { return "provision" }
+func (Migrate) Kind() string   { return "migrate" }
+func (Suspend) Kind() string   { return "suspend" }
+func (Resume) Kind() string    { return "resume" }
+func (Delete) Kind() string    { return "delete" }
+func (Undelete) Kind() string  { return "undelete" }
+func (Purge) Kind() string     { return "purge" }
+func (Rotate) Kind() string    { return "rotate" }
+func (Noop) Kind() string      { return "noop" }

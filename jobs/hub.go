@@ -1,0 +1,119 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// hub shares one LISTEN connection among all watchers of a client. It holds the connection only while somebody watches.
+type hub struct {
+	pool *pgxpool.Pool
+
+	mu       sync.Mutex
+	watchers map[string]map[chan struct{}]bool
+	stop     context.CancelFunc // of the running listener, nil without one
+}
+
+func newHub(pool *pgxpool.Pool) *hub {
+	return &hub{pool: pool, watchers: map[string]map[chan struct{}]bool{}}
+}
+
+// subscribe returns a channel that is signalled when the operation may have changed, and its end.
+func (h *hub) subscribe(id string) (<-chan struct{}, func()) {
+	woken := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watchers[id] == nil {
+		h.watchers[id] = map[chan struct{}]bool{}
+	}
+	h.watchers[id][woken] = true
+	if h.stop == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		h.stop = cancel
+		go h.listen(ctx)
+	}
+	return woken, func() { h.unsubscribe(id, woken) }
+}
+
+func (h *hub) unsubscribe(id string, woken chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.watchers[id], woken)
+	if len(h.watchers[id]) == 0 {
+		delete(h.watchers, id)
+	}
+	if len(h.watchers) == 0 && h.stop != nil {
+		h.stop()
+		h.stop = nil
+	}
+}
+
+// listen keeps the connection. Between connections nothing is heard; watchers poll, and are woken once on reconnect.
+func (h *hub) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		h.listenOnce(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (h *hub) listenOnce(ctx context.Context) {
+	conn, err := h.pool.Acquire(ctx)
+	if err != nil {
+		return
+	}
+	// The session listens, so it must not go back to the pool for others.
+	raw := conn.Hijack()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = raw.Close(ctx)
+	}()
+	if _, err := raw.Exec(ctx, `LISTEN tenantry_operations`); err != nil {
+		return
+	}
+	h.wakeAll()
+	for {
+		n, err := raw.WaitForNotification(ctx)
+		if err != nil {
+			return
+		}
+		var change struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal([]byte(n.Payload), &change) == nil {
+			h.wake(change.ID)
+		}
+	}
+}
+
+func (h *hub) wake(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for woken := range h.watchers[id] {
+		signal(woken)
+	}
+}
+
+func (h *hub) wakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, watchers := range h.watchers {
+		for woken := range watchers {
+			signal(woken)
+		}
+	}
+}
+
+func signal(woken chan struct{}) {
+	select {
+	case woken <- struct{}{}:
+	default:
+	}
+}

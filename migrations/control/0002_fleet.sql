@@ -1,0 +1,151 @@
+-- The fleet: settings, nodes, the databases on them, their credentials, and the tenants that live in them.
+-- A tenant (who) and a database (where) are two rows: a warm database has no tenant yet, a deleted tenant no database any more.
+
+-- new_id makes a typed, roughly time-ordered identifier: prefix, 48 bits of milliseconds, 48 random bits.
+CREATE FUNCTION tenantry.new_id(p_prefix text) RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog
+AS $$
+  SELECT p_prefix || '_'
+      || lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+      || substr(gen_random_uuid()::text, 25, 12)
+$$;
+
+-- new_database_name makes an opaque name: 88 random bits, nothing of the tenant in it, because every role of
+-- a PostgreSQL server can read every database's name.
+CREATE FUNCTION tenantry.new_database_name() RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog
+AS $$
+  SELECT 't_' || substr(u, 1, 8) || substr(u, 10, 2) || substr(u, 25, 12)
+  FROM (SELECT gen_random_uuid()::text AS u) AS random
+$$;
+
+CREATE TABLE tenantry.settings (
+  key         text PRIMARY KEY,
+  value       jsonb NOT NULL,
+  description text NOT NULL,
+  updated_at  timestamptz NOT NULL DEFAULT now()
+);
+
+INSERT INTO tenantry.settings (key, value, description) VALUES
+  ('current_release',   'null',        'release that new tenants get; set by publishing'),
+  ('delete_grace',      '"168:00:00"', 'how long a deleted tenant can be undeleted, as an interval'),
+  ('purges_per_hour',   '20',          'most tenants purged in any hour, unless forced by name'),
+  ('mass_delete_share', '0.1',         'largest share of the fleet that may be deleting at once, unless forced by name'),
+  ('mass_delete_floor', '10',          'deletions below this number are never refused for their share'),
+  ('max_reaps',         '3',           'an operation that lost this many workers is parked for a person'),
+  ('warm_failures',     '3',           'failed warm builds on a node in ten minutes that pause its refill');
+
+CREATE TABLE tenantry.nodes (
+  id              text PRIMARY KEY DEFAULT tenantry.new_id('nod'),
+  name            text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  region          text NOT NULL DEFAULT '' CHECK (length(region) <= 63),
+  labels          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
+  -- adding: bootstrap not finished; active: takes new tenants; draining: serves, takes no new ones.
+  state           text NOT NULL DEFAULT 'adding' CHECK (state IN ('adding', 'active', 'draining')),
+  url             text NOT NULL,             -- of the provisioner, without its password
+  pooler_url      text NOT NULL DEFAULT '',  -- where applications connect instead, such as a PgBouncer; '' is directly
+  provisioner     text NOT NULL,
+  sealed_password text NOT NULL DEFAULT '',
+  server_version  integer NOT NULL DEFAULT 0,
+  max_connections integer NOT NULL CHECK (max_connections BETWEEN 1 AND 100000),
+  max_tenants     integer CHECK (max_tenants > 0),  -- NULL is no limit
+  warm_target     integer NOT NULL DEFAULT 0 CHECK (warm_target BETWEEN 0 AND 1000),
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  updated_at      timestamptz NOT NULL DEFAULT now()
+);
+
+-- One template database per node and release: what a new tenant's database is copied from.
+CREATE TABLE tenantry.templates (
+  node_id    text NOT NULL REFERENCES tenantry.nodes,
+  release_id text NOT NULL REFERENCES tenantry.releases,
+  name       text NOT NULL,
+  state      text NOT NULL DEFAULT 'building' CHECK (state IN ('building', 'ready', 'dropped')),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  ready_at   timestamptz,
+  PRIMARY KEY (node_id, release_id),
+  UNIQUE (node_id, name)
+);
+
+-- The row is written before the database is made and outlives it: nothing on a node is unknown here.
+CREATE TABLE tenantry.databases (
+  id          text PRIMARY KEY DEFAULT tenantry.new_id('db'),
+  node_id     text NOT NULL REFERENCES tenantry.nodes,
+  name        text NOT NULL DEFAULT tenantry.new_database_name() CHECK (name ~ '^t_[0-9a-f]{22}$'),
+  release_id  text NOT NULL REFERENCES tenantry.releases,
+  state       text NOT NULL DEFAULT 'building'
+              CHECK (state IN ('building', 'warm', 'assigned', 'failed', 'dropping', 'dropped')),
+  tenant_id   text,
+  created_at  timestamptz NOT NULL DEFAULT now(),
+  built_at    timestamptz,
+  assigned_at timestamptz,
+  dropped_at  timestamptz,
+  UNIQUE (node_id, name)
+);
+CREATE INDEX databases_warm ON tenantry.databases (release_id, node_id, id) WHERE state = 'warm';
+CREATE INDEX databases_node ON tenantry.databases (node_id, state);
+CREATE INDEX databases_tenant ON tenantry.databases (tenant_id);
+
+-- Passwords are sealed (AES-256-GCM) by the worker; the control database never sees one in clear.
+CREATE TABLE tenantry.credentials (
+  database_id text NOT NULL REFERENCES tenantry.databases,
+  role        text NOT NULL CHECK (role IN ('migrator', 'app', 'readonly')),
+  username    text NOT NULL,
+  sealed      text NOT NULL,
+  -- Which rotation made the password, '' for the first: a rotation that runs again after a crash changes nothing.
+  renewal     text NOT NULL DEFAULT '',
+  rotated_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (database_id, role)
+);
+
+CREATE TABLE tenantry.tenants (
+  id                   text PRIMARY KEY DEFAULT tenantry.new_id('tnt'),
+  slug                 text NOT NULL CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  name                 text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  state                text NOT NULL DEFAULT 'requested'
+                       CHECK (state IN ('requested', 'provisioning', 'active', 'suspended', 'deleting', 'deleted', 'failed')),
+  labels               jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
+  database_id          text NOT NULL REFERENCES tenantry.databases,
+  -- Grows whenever an open pool of this tenant must be thrown away: suspend, resume, rotate, move, delete.
+  epoch                bigint NOT NULL DEFAULT 1,
+  -- The mailbox: the operation whose turn it is, NULL when the tenant is free.
+  current_operation_id text,
+  -- What undelete goes back to.
+  state_before_delete  text,
+  delete_after         timestamptz,
+  created_at           timestamptz NOT NULL DEFAULT now(),
+  activated_at         timestamptz,
+  suspended_at         timestamptz,
+  deleted_at           timestamptz
+);
+-- A slug is free again once its tenant is deleted for good.
+CREATE UNIQUE INDEX tenants_slug ON tenantry.tenants (slug) WHERE state <> 'deleted';
+CREATE INDEX tenants_state ON tenantry.tenants (state);
+CREATE INDEX tenants_labels ON tenantry.tenants USING gin (labels jsonb_path_ops);
+CREATE INDEX tenants_delete_after ON tenantry.tenants (delete_after) WHERE state = 'deleting';
+
+ALTER TABLE tenantry.databases
+  ADD FOREIGN KEY (tenant_id) REFERENCES tenantry.tenants DEFERRABLE INITIALLY DEFERRED;
+
+-- Every process that keeps pools of tenants listens here and throws away what is older than the epoch.
+CREATE FUNCTION tenantry.announce_epoch() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+BEGIN
+  PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch)::text);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER announce_epoch AFTER UPDATE OF epoch ON tenantry.tenants
+  FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION tenantry.announce_epoch();
+
+-- Epoch changes in commit order of their sequence, so that a cache that lost its LISTEN can catch up.
+CREATE SEQUENCE tenantry.fence_seq;
+CREATE TABLE tenantry.fences (
+  seq       bigint PRIMARY KEY DEFAULT nextval('tenantry.fence_seq'),
+  tenant_id text NOT NULL REFERENCES tenantry.tenants,
+  epoch     bigint NOT NULL,
+  at        timestamptz NOT NULL DEFAULT now()
+);

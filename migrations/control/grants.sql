@@ -1,0 +1,21 @@
+-- Run after every migration: what each role may do, said in one place and from nothing.
+REVOKE ALL ON SCHEMA tenantry, river FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
+
+GRANT USAGE ON SCHEMA tenantry TO tenantry_api;
+GRANT SELECT ON tenantry.operation_status, tenantry.tenant_status TO tenantry_api;
+GRANT EXECUTE ON FUNCTION
+  tenantry.submit(text, jsonb, text),
+  tenantry.create_tenant(text, text, text, jsonb, text, jsonb, text),
+  tenantry.cancel(text),
+  tenantry.retry(text)
+TO tenantry_api;
+
+DO $$
+BEGIN
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO tenantry_api', current_database());
+END
+$$;

@@ -1,0 +1,116 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrNoCredential: the database has no credential for that role (yet, or any more).
+var ErrNoCredential = errors.New("there is no credential")
+
+// Credential is a login of a tenant's database.
+type Credential struct {
+	Role     Role
+	Username string
+	Password string
+}
+
+func purpose(databaseID string, role Role) string {
+	return "credential/" + databaseID + "/" + string(role)
+}
+
+// Credential opens the login of a role.
+func (r *Registry) Credential(ctx context.Context, databaseID string, role Role) (Credential, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var username, sealed string
+	err := r.pool.QueryRow(ctx, `SELECT username, sealed FROM tenantry.credentials WHERE database_id = $1 AND role = $2`, databaseID, role).
+		Scan(&username, &sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Credential{}, fmt.Errorf("%s of database %s: %w", role, databaseID, ErrNoCredential)
+	}
+	if err != nil {
+		return Credential{}, fmt.Errorf("read credential: %w", err)
+	}
+	password, err := r.keys.Open(purpose(databaseID, role), sealed)
+	if err != nil {
+		return Credential{}, err
+	}
+	return Credential{Role: role, Username: username, Password: password}, nil
+}
+
+// EnsureCredentials returns a database's logins and makes those it lacks. They are stored before a role gets its password, so
+// that a run that comes after a crash finds and uses the same ones. With a renewal, such as an operation's id, passwords of
+// any other renewal are replaced: asking again with the same one changes nothing more.
+func (r *Registry) EnsureCredentials(ctx context.Context, db Database, renewal string) ([]Credential, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	for _, role := range LoginRoles() {
+		sealed, err := r.keys.Seal(purpose(db.ID, role), NewPassword())
+		if err != nil {
+			return nil, err
+		}
+		batch.Queue(`
+			INSERT INTO tenantry.credentials AS c (database_id, role, username, sealed, renewal)
+			VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (database_id, role) DO UPDATE
+			SET sealed = excluded.sealed, renewal = excluded.renewal, rotated_at = now()
+			WHERE $5 <> '' AND c.renewal <> $5`, db.ID, role, db.Role(role), sealed, renewal)
+	}
+	batch.Queue(`SELECT role, username, sealed FROM tenantry.credentials WHERE database_id = $1`, db.ID)
+	results := r.pool.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }()
+	for range LoginRoles() {
+		if _, err := results.Exec(); err != nil {
+			return nil, fmt.Errorf("store credentials: %w", err)
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, fmt.Errorf("read credentials: %w", err)
+	}
+	var list []Credential
+	var c Credential
+	var sealed string
+	_, err = pgx.ForEachRow(rows, []any{&c.Role, &c.Username, &sealed}, func() error {
+		c.Password, err = r.keys.Open(purpose(db.ID, c.Role), sealed)
+		list = append(list, c)
+		return err
+	})
+	return list, wrapf(err, "read credentials")
+}
+
+// TenantURL is what an application connects with. Suspended and deleting tenants have one that does not work.
+func (r *Registry) TenantURL(ctx context.Context, tenantID string, role Role, direct bool) (string, error) {
+	db, err := r.DatabaseOf(ctx, tenantID)
+	if err != nil {
+		return "", err
+	}
+	node, err := r.Node(ctx, db.NodeID)
+	if err != nil {
+		return "", err
+	}
+	c, err := r.Credential(ctx, db.ID, role)
+	if err != nil {
+		return "", err
+	}
+	base := node.URL
+	if node.PoolerURL != "" && !direct {
+		base = node.PoolerURL
+	}
+	return JoinURL(base, db.Name, c.Username, c.Password)
+}
+
+// NodePassword opens the password of a node's provisioner.
+func (r *Registry) NodePassword(n Node) (string, error) {
+	return r.keys.Open("node/"+n.ID, n.SealedPassword)
+}
+
+// SealNodePassword seals the password of a node's provisioner.
+func (r *Registry) SealNodePassword(nodeID, password string) (string, error) {
+	return r.keys.Seal("node/"+nodeID, password)
+}

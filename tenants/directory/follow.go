@@ -1,0 +1,113 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
+
+	"github.com/avenit/tenantry/tenants/poolcache"
+)
+
+// pollEvery is how often fences are read without a notification: NOTIFY is lost while a connection is away.
+const pollEvery = 5 * time.Second
+
+// Follow carries fences to the cache until ctx ends: it throws away pools that are older than a tenant's epoch, waits
+// until their connections are closed and then calls gone with the fence's number. It listens, and reads again after
+// every lost connection and every few seconds. gone may be nil.
+func (d *Directory) Follow(ctx context.Context, cache *poolcache.Cache, gone func(seq int64)) {
+	if gone == nil {
+		gone = func(int64) {}
+	}
+	f := follower{dir: d, cache: cache, gone: gone}
+	for ctx.Err() == nil {
+		if err := f.listen(ctx); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("fences are not followed; reading again in a second")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+type follower struct {
+	dir   *Directory
+	cache *poolcache.Cache
+	gone  func(seq int64)
+	last  int64
+	begun bool
+}
+
+func (f *follower) listen(ctx context.Context) error {
+	conn, err := f.dir.reg.Pool().Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	raw := conn.Hijack() // it listens: not for others
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = raw.Close(ctx)
+	}()
+	if _, err := raw.Exec(ctx, `LISTEN tenantry_epochs`); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	// Whatever was missed while nobody listened.
+	if err := f.cache.SyncEpochs(ctx); err != nil {
+		return fmt.Errorf("read epochs: %w", err)
+	}
+	for {
+		if err := f.catchUp(ctx, raw); err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, pollEvery)
+		_, err := raw.WaitForNotification(wait)
+		cancel()
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return fmt.Errorf("wait for notification: %w", err)
+		}
+	}
+}
+
+// catchUp acts on the fences since the last one.
+func (f *follower) catchUp(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if !f.begun {
+		if err := conn.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM tenantry.fences`).Scan(&f.last); err != nil {
+			return fmt.Errorf("read fences: %w", err)
+		}
+		f.begun = true
+		f.gone(f.last) // this process has no older pools: SyncEpochs has just looked
+		return nil
+	}
+	rows, err := conn.Query(ctx, `SELECT seq, tenant_id, epoch FROM tenantry.fences WHERE seq > $1 ORDER BY seq`, f.last)
+	if err != nil {
+		return fmt.Errorf("read fences: %w", err)
+	}
+	type fence struct {
+		Seq      int64
+		TenantID string
+		Epoch    int64
+	}
+	fences, err := pgx.CollectRows(rows, pgx.RowToStructByPos[fence])
+	if err != nil {
+		return fmt.Errorf("read fences: %w", err)
+	}
+	var evictions []poolcache.Eviction
+	for _, fc := range fences {
+		evictions = append(evictions, f.cache.Evict(fc.TenantID, fc.Epoch))
+	}
+	for i, fc := range fences {
+		if err := evictions[i].Wait(ctx); err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("tenant_id", fc.TenantID).Msg("a pool does not close; its sessions will be ended on the node")
+		}
+		f.last = fc.Seq
+		f.gone(fc.Seq)
+	}
+	return nil
+}

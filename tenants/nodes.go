@@ -1,0 +1,112 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// NodeRow is what is stored of a node when it is added or changed.
+type NodeRow struct {
+	Name           string
+	Region         string
+	Labels         map[string]string
+	URL            string // without password
+	PoolerURL      string
+	ServerVersion  int
+	MaxConnections int
+	MaxTenants     int // 0 is no limit
+	WarmTarget     int
+}
+
+// ErrNodeElsewhere: a node of that name stands at another address.
+var ErrNodeElsewhere = errors.New("the node stands at another address")
+
+// PutNode writes a node's row before its server is touched: the name and the sealed password of its provisioner are
+// settled here, so that a bootstrap that runs again finds the same. An existing node keeps its address.
+func (r *Registry) PutNode(ctx context.Context, row NodeRow) (Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if row.Labels == nil {
+		row.Labels = map[string]string{}
+	}
+	var id string
+	if err := r.pool.QueryRow(ctx, `SELECT tenantry.new_id('nod')`).Scan(&id); err != nil {
+		return Node{}, fmt.Errorf("name node: %w", err)
+	}
+	sealed, err := r.SealNodePassword(id, NewPassword())
+	if err != nil {
+		return Node{}, err
+	}
+	_, err = r.pool.Exec(ctx, `
+		WITH checked AS MATERIALIZED (
+		  SELECT tenantry.check_value('name', 'slug', to_jsonb($2::text)) AS a, tenantry.check_value('labels', 'labels', $4::jsonb) AS b,
+		         CASE WHEN $3 <> '' THEN tenantry.check_value('region', 'word', to_jsonb($3::text)) END AS c
+		)
+		INSERT INTO tenantry.nodes AS n (id, name, region, labels, url, pooler_url, provisioner, sealed_password, server_version,
+		                                 max_connections, max_tenants, warm_target)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0), $12
+		FROM checked
+		ON CONFLICT (name) DO UPDATE
+		SET region = excluded.region, labels = excluded.labels, pooler_url = excluded.pooler_url, server_version = excluded.server_version,
+		    max_connections = excluded.max_connections, max_tenants = excluded.max_tenants, warm_target = excluded.warm_target, updated_at = now()
+		WHERE n.url = excluded.url`,
+		id, row.Name, row.Region, row.Labels, row.URL, row.PoolerURL, ProvisionerName(id), sealed, row.ServerVersion,
+		row.MaxConnections, row.MaxTenants, row.WarmTarget)
+	if err != nil {
+		return Node{}, fmt.Errorf("store node %q: %w", row.Name, err)
+	}
+	node, err := r.Node(ctx, row.Name)
+	if err == nil && node.URL != row.URL {
+		return node, fmt.Errorf("node %s is at %s: %w", row.Name, node.URL, ErrNodeElsewhere)
+	}
+	return node, err
+}
+
+// ActivateNode lets a node take tenants.
+func (r *Registry) ActivateNode(ctx context.Context, id string) (Node, error) {
+	return r.SetNodeState(ctx, id, NodeActive)
+}
+
+// SetNodeState moves a node between active and draining.
+func (r *Registry) SetNodeState(ctx context.Context, id, state string) (Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if _, err := r.pool.Exec(ctx, `UPDATE tenantry.nodes SET state = $2, updated_at = now() WHERE id = $1`, id, state); err != nil {
+		return Node{}, fmt.Errorf("set node %s %s: %w", id, state, err)
+	}
+	return r.Node(ctx, id)
+}
+
+// NodeUse is what a node holds, as the control database knows it: no node is asked.
+type NodeUse struct {
+	Tenants  int `db:"tenants"  json:"tenants"`
+	Warm     int `db:"warm"     json:"warm"`
+	Building int `db:"building" json:"building"`
+}
+
+// NodeUses gives the use of every node, by its id.
+func (r *Registry) NodeUses(ctx context.Context) (map[string]NodeUse, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	rows, err := r.pool.Query(ctx, `
+		SELECT node_id,
+		       count(*) FILTER (WHERE tenant_id IS NOT NULL AND state <> 'dropped'),
+		       count(*) FILTER (WHERE state = 'warm'),
+		       count(*) FILTER (WHERE state = 'building')
+		FROM tenantry.databases
+		GROUP BY node_id`)
+	if err != nil {
+		return nil, fmt.Errorf("count databases: %w", err)
+	}
+	uses := map[string]NodeUse{}
+	var id string
+	var use NodeUse
+	_, err = pgx.ForEachRow(rows, []any{&id, &use.Tenants, &use.Warm, &use.Building}, func() error {
+		uses[id] = use
+		return nil
+	})
+	return uses, wrapf(err, "count databases")
+}

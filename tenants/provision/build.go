@@ -1,0 +1,267 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atTemplate        = crashpoint.New("build.template.before")
+	atRolesBefore     = crashpoint.New("build.roles.before")
+	atRolesIntent     = crashpoint.New("build.roles.intent")
+	atRolesAfter      = crashpoint.New("build.roles.after")
+	atDatabaseBefore  = crashpoint.New("build.database.before")
+	atDatabaseCreated = crashpoint.New("build.database.created")
+	atDatabaseAfter   = crashpoint.New("build.database.after")
+	atContentsAfter   = crashpoint.New("build.contents.after")
+	atConnectAfter    = crashpoint.New("build.connect.after")
+	buildSteps        = []string{"template", "roles", "database", "contents", "connect", "record"}
+
+	errIsolationBroken = errors.New("isolation check")
+	errNoTemplate      = errors.New("the node has lost its template")
+)
+
+// Build makes a database what its row says: roles, isolation, the schema of its release, and a first connection
+// already paid. It leaves a complete database alone.
+func (p *Provisioner) Build(ctx context.Context, run Run, databaseID string) error {
+	db, node, err := p.place(ctx, databaseID)
+	if err != nil {
+		return err
+	}
+	if err := p.step(ctx, run, "template"); err != nil {
+		return err
+	}
+	atTemplate.Hit(ctx)
+	template, err := p.ensureTemplate(ctx, run, node, db.ReleaseID)
+	if err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+
+	session, err := p.admin.Session(ctx, node, run, db.Name)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+
+	if err := p.step(ctx, run, "roles"); err != nil {
+		return err
+	}
+	credentials, err := p.ensureRoles(ctx, session, db, "")
+	if err != nil {
+		return fmt.Errorf("roles: %w", err)
+	}
+	if err := p.step(ctx, run, "database"); err != nil {
+		return err
+	}
+	if err := p.ensureDatabase(ctx, session, db, template); err != nil {
+		if errors.Is(err, errNoTemplate) {
+			// Somebody dropped it behind our back: the next attempt builds it anew.
+			err = errors.Join(err, p.reg.TemplateLost(ctx, node.ID, db.ReleaseID))
+		}
+		return fmt.Errorf("database: %w", err)
+	}
+	if err := p.step(ctx, run, "contents"); err != nil {
+		return err
+	}
+	if err := p.ensureContents(ctx, run, node, db); err != nil {
+		return fmt.Errorf("contents: %w", err)
+	}
+	atContentsAfter.Hit(ctx)
+	if err := p.step(ctx, run, "connect"); err != nil {
+		return err
+	}
+	if err := p.firstConnection(ctx, run, node, db, credentials); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	atConnectAfter.Hit(ctx)
+	return p.step(ctx, run, "record")
+}
+
+func (p *Provisioner) step(ctx context.Context, run Run, name string) error {
+	return run.Step(ctx, name, int64(slices.Index(buildSteps, name)), int64(len(buildSteps)))
+}
+
+// powerless are the attributes of every role of a tenant.
+const powerless = " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+
+// ensureRoles makes the roles that are missing and sets their passwords. The provisioner becomes a member of the owner, to make
+// its database and hand it what is in it.
+func (p *Provisioner) ensureRoles(ctx context.Context, s *Session, db tenants.Database, renewal string) ([]tenants.Credential, error) {
+	atRolesBefore.Hit(ctx)
+	credentials, err := p.reg.EnsureCredentials(ctx, db, renewal)
+	if err != nil {
+		return nil, err
+	}
+	atRolesIntent.Hit(ctx)
+	rows, err := s.Query(ctx, `SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)`, db.Roles())
+	if err != nil {
+		return nil, fmt.Errorf("look for roles: %w", err)
+	}
+	have, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for roles: %w", err)
+	}
+
+	var sql strings.Builder
+	owner := tenants.Ident(db.Owner())
+	if !slices.Contains(have, db.Owner()) {
+		fmt.Fprintf(&sql, "CREATE ROLE %s NOLOGIN%s;\nGRANT %s TO CURRENT_USER;\n", owner, powerless, owner)
+	}
+	for _, c := range credentials {
+		verifier, err := tenants.Verifier(c.Password)
+		if err != nil {
+			return nil, err
+		}
+		role, password := tenants.Ident(c.Username), tenants.Literal(verifier)
+		if slices.Contains(have, c.Username) {
+			fmt.Fprintf(&sql, "ALTER ROLE %s PASSWORD %s;\n", role, password)
+			continue
+		}
+		fmt.Fprintf(&sql, "CREATE ROLE %s LOGIN%s PASSWORD %s;\n", role, powerless, password)
+		if c.Role == tenants.RoleMigrator {
+			fmt.Fprintf(&sql, "GRANT %s TO %s;\n", owner, role)
+		}
+	}
+	if err := s.Exec(ctx, sql.String()); err != nil {
+		return nil, fmt.Errorf("create roles: %w", err)
+	}
+	atRolesAfter.Hit(ctx)
+	return credentials, nil
+}
+
+// ensureDatabase copies the template. The copy lets nobody in until it is closed to PUBLIC.
+func (p *Provisioner) ensureDatabase(ctx context.Context, s *Session, db tenants.Database, template string) error {
+	e, err := s.entry(ctx, db.Name)
+	if err != nil {
+		return err
+	}
+	name, owner := tenants.Ident(db.Name), tenants.Ident(db.Owner())
+	if e.invalid {
+		if err := s.Exec(ctx, "DROP DATABASE "+name); err != nil {
+			return fmt.Errorf("drop the rest of an interrupted drop: %w", err)
+		}
+		e = entry{}
+	}
+	if !e.exists {
+		atDatabaseBefore.Hit(ctx)
+		err := s.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s OWNER %s TEMPLATE %s ALLOW_CONNECTIONS false", name, owner, tenants.Ident(template)))
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "3D000" {
+			return fmt.Errorf("%w: %s", errNoTemplate, template)
+		}
+		if err != nil {
+			return fmt.Errorf("copy template %s: %w", template, err)
+		}
+		atDatabaseCreated.Hit(ctx)
+	}
+	app, migrator, readonly := tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleMigrator)), tenants.Ident(db.Role(tenants.RoleReadOnly))
+	if e.connectable {
+		return nil
+	}
+	err = s.Exec(ctx, fmt.Sprintf(`
+		REVOKE ALL ON DATABASE %[1]s FROM PUBLIC;
+		GRANT CONNECT, TEMPORARY ON DATABASE %[1]s TO %[2]s, %[3]s;
+		GRANT CONNECT ON DATABASE %[1]s TO %[4]s;
+		ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`, name, migrator, app, readonly))
+	if err != nil {
+		return fmt.Errorf("close to PUBLIC, open to its roles: %w", err)
+	}
+	atDatabaseAfter.Hit(ctx)
+	return nil
+}
+
+// grantSQL hands what the template's role made to the owner, and gives each role its rights on what is there and on what the
+// owner will make. %[1]s template role, %[2]s owner, %[3]s app, %[4]s read-only.
+const grantSQL = `
+REASSIGN OWNED BY %[1]s TO %[2]s;
+REVOKE ALL ON SCHEMA public FROM %[1]s;
+DO $grant$
+DECLARE
+  s text;
+BEGIN
+  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
+    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[3]s, %[4]s';
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[4]s';
+    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[4]s';
+  END LOOP;
+END
+$grant$;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE ON SCHEMAS TO %[3]s, %[4]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON TABLES TO %[4]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON SEQUENCES TO %[4]s`
+
+func (p *Provisioner) ensureContents(ctx context.Context, run Run, node tenants.Node, db tenants.Database) error {
+	conn, err := p.admin.ConnectProvisioner(ctx, node, db.Name, run)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	sql := fmt.Sprintf(grantSQL, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner()),
+		tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
+	// The batch's last statement counts the history: one round trip for all of it.
+	results, err := conn.PgConn().Exec(ctx, sql+`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`).ReadAll()
+	if err != nil {
+		return fmt.Errorf("hand over to the owner: %w", err)
+	}
+	want, err := p.schema.Statements(ctx, db.ReleaseID)
+	if err != nil {
+		return err
+	}
+	last := results[len(results)-1]
+	if got := string(last.Rows[0][0]); got != fmt.Sprint(want) {
+		return fmt.Errorf("its history has %s finished statements, the release %d", got, want)
+	}
+	return nil
+}
+
+// isolationSQL looks at the node with the application role's eyes.
+const isolationSQL = `
+SELECT r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls,
+       has_database_privilege('public', current_database(), 'CONNECT'),
+       coalesce((SELECT string_agg(d.datname, ', ' ORDER BY d.datname)
+                 FROM (SELECT datname FROM pg_database
+                       WHERE datallowconn AND datname <> current_database()
+                         AND (datname IN ('postgres', 'template1') OR datname ~ '^(t|tpl)_[0-9a-f]{22}$')
+                         AND has_database_privilege(oid, 'CONNECT')
+                       LIMIT 5) d), '')
+FROM pg_roles r
+WHERE r.rolname = current_user`
+
+// firstConnection logs in as the application does: it proves the password, pays for the relation cache that the first
+// connection to a database builds (about 20 ms), and looks at the isolation from inside.
+func (p *Provisioner) firstConnection(ctx context.Context, run Run, node tenants.Node, db tenants.Database, credentials []tenants.Credential) error {
+	i := slices.IndexFunc(credentials, func(c tenants.Credential) bool { return c.Role == tenants.RoleApp })
+	conn, err := p.admin.Connect(ctx, node, db.Name, credentials[i].Username, credentials[i].Password, run)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	var powerful, public bool
+	var others string
+	if err := conn.QueryRow(ctx, isolationSQL, pgx.QueryExecModeExec).Scan(&powerful, &public, &others); err != nil {
+		return fmt.Errorf("look from inside: %w", err)
+	}
+	switch {
+	case powerful:
+		return fmt.Errorf("%w: %s has a server-wide attribute", errIsolationBroken, credentials[i].Username)
+	case public:
+		return fmt.Errorf("%w: PUBLIC may connect to %s", errIsolationBroken, db.Name)
+	case others != "":
+		return fmt.Errorf("%w: %s may connect to %s: run tenantry node add again, or REVOKE ALL ON DATABASE … FROM PUBLIC",
+			errIsolationBroken, credentials[i].Username, others)
+	}
+	return nil
+}

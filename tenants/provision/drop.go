@@ -1,0 +1,89 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atDropBefore   = crashpoint.New("drop.database.before")
+	atDropDatabase = crashpoint.New("drop.database.after")
+	atDropRoles    = crashpoint.New("drop.roles.after")
+	atDropVerified = crashpoint.New("drop.verified")
+)
+
+// Drop removes a database and its roles from its node, and looks that they are gone. seq is the fence to wait for,
+// 0 when no process can have a pool of it. What is gone already is no error.
+func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq int64) error {
+	db, node, err := p.place(ctx, databaseID)
+	if err != nil {
+		return err
+	}
+	session, err := p.admin.Session(ctx, node, run, db.Name)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := run.Step(ctx, "fence", 1, 4); err != nil {
+		return err
+	}
+	if err := p.fence(ctx, session, db, seq); err != nil {
+		return err
+	}
+	if err := run.Step(ctx, "drop", 2, 4); err != nil {
+		return err
+	}
+	atDropBefore.Hit(ctx)
+	e, err := session.entry(ctx, db.Name)
+	if err != nil {
+		return err
+	}
+	if e.exists {
+		// An invalid database allows only the plain form; a valid one may have got a session back since the fence.
+		force := " WITH (FORCE)"
+		if e.invalid {
+			force = ""
+		}
+		if err := session.Exec(ctx, "DROP DATABASE "+tenants.Ident(db.Name)+force); err != nil {
+			return fmt.Errorf("drop database: %w", err)
+		}
+	}
+	atDropDatabase.Hit(ctx)
+	roles := make([]string, 0, 4)
+	for _, role := range db.Roles() {
+		roles = append(roles, tenants.Ident(role))
+	}
+	if err := session.Exec(ctx, "DROP ROLE IF EXISTS "+strings.Join(roles, ", ")); err != nil {
+		return fmt.Errorf("drop roles: %w", err)
+	}
+	atDropRoles.Hit(ctx)
+	if err := run.Step(ctx, "verify", 3, 4); err != nil {
+		return err
+	}
+	if err := session.gone(ctx, db); err != nil {
+		return err
+	}
+	atDropVerified.Hit(ctx)
+	return nil
+}
+
+// gone looks for anything of a database that is left on the node.
+func (s *Session) gone(ctx context.Context, db tenants.Database) error {
+	var left string
+	err := s.QueryRow(ctx, `
+		SELECT coalesce(string_agg(name, ', '), '')
+		FROM (SELECT datname AS name FROM pg_database WHERE datname = $1
+		      UNION ALL
+		      SELECT rolname FROM pg_roles WHERE rolname = ANY ($2)) AS l`, db.Name, db.Roles()).Scan(&left)
+	if err != nil {
+		return fmt.Errorf("look for what is left: %w", err)
+	}
+	if left != "" {
+		return fmt.Errorf("look for what is left: %s", left)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants"
+)
+
+// tenant reads the tenant of a run and refuses where its state does not allow the operation.
+func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) (tenants.Tenant, error) {
+	if r.TenantID == nil {
+		return tenants.Tenant{}, refuse("the operation names no tenant", "")
+	}
+	tenant, err := t.reg.Tenant(ctx, *r.TenantID)
+	if err != nil {
+		return tenant, err
+	}
+	for _, s := range allowed {
+		if tenant.State == s {
+			return tenant, nil
+		}
+	}
+	return tenant, refuse(fmt.Sprintf("tenant %s is %s, %s is not possible then", tenant.Slug, tenant.State, r.Kind),
+		"see tenantry tenant show "+tenant.Slug)
+}
+
+// move changes a tenant's state in a record. The states it may come from are those of the state machine.
+func move(ctx context.Context, tx pgx.Tx, tenantID string, to tenants.State) error {
+	var from []string
+	for _, s := range tenants.States() {
+		if s.CanBecome(to) {
+			from = append(from, string(s))
+		}
+	}
+	tag, err := tx.Exec(ctx, `
+		UPDATE tenantry.tenants
+		SET state = $2,
+		    activated_at = CASE WHEN $2 = 'active' THEN coalesce(activated_at, now()) ELSE activated_at END,
+		    suspended_at = CASE WHEN $2 = 'suspended' THEN coalesce(suspended_at, now()) WHEN $2 = 'active' THEN NULL ELSE suspended_at END,
+		    deleted_at = CASE WHEN $2 = 'deleted' THEN coalesce(deleted_at, now()) END
+		WHERE id = $1 AND state = ANY ($3)`, tenantID, to, from)
+	if err != nil {
+		return fmt.Errorf("move tenant to %s: %w", to, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return refuse(fmt.Sprintf("the tenant cannot become %s from the state it is in", to), "")
+	}
+	return nil
+}
+
+func setDatabase(ctx context.Context, tx pgx.Tx, id, state string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE tenantry.databases
+		SET state = $2,
+		    built_at = CASE WHEN $2 IN ('warm', 'assigned') THEN coalesce(built_at, now()) ELSE built_at END,
+		    assigned_at = CASE WHEN $2 = 'assigned' THEN coalesce(assigned_at, now()) ELSE assigned_at END,
+		    dropped_at = CASE WHEN $2 = 'dropped' THEN coalesce(dropped_at, now()) END
+		WHERE id = $1`, id, state)
+	if err != nil {
+		return fmt.Errorf("set database %s: %w", state, err)
+	}
+	return nil
+}
+
+type provisioned struct {
+	Database string `json:"database"`
+	Node     string `json:"node"`
+	Release  string `json:"release"`
+	Warm     bool   `json:"warm"`
+}
+
+// provision makes a tenant's database.
+func (t *toolbox) provision(ctx context.Context, r *run) (done, error) {
+	tenant, err := t.tenant(ctx, r, tenants.StateRequested, tenants.StateProvisioning, tenants.StateFailed, tenants.StateActive)
+	if err != nil {
+		return done{}, err
+	}
+	result := provisioned{Database: tenant.Database, Node: tenant.Node, Release: tenant.Release}
+	if tenant.State == tenants.StateActive {
+		return done{result: result}, nil
+	}
+	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := move(ctx, tx, tenant.ID, tenants.StateProvisioning); err != nil {
+			return err
+		}
+		return setDatabase(ctx, tx, *r.DatabaseID, "building")
+	})
+	if err != nil {
+		return done{}, err
+	}
+	if err := t.prov.Build(ctx, r, *r.DatabaseID); err != nil {
+		return done{}, err
+	}
+	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
+		if err := setDatabase(ctx, tx, *r.DatabaseID, "assigned"); err != nil {
+			return err
+		}
+		return move(ctx, tx, tenant.ID, tenants.StateActive)
+	}}, nil
+}
+
+func (t *toolbox) abandonProvision(r *run) record {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := setDatabase(ctx, tx, *r.DatabaseID, "failed"); err != nil {
+			return err
+		}
+		return move(ctx, tx, *r.TenantID, tenants.StateFailed)
+	}
+}
+
+// warm builds a database that waits for its tenant.
+func (t *toolbox) warm(ctx context.Context, r *run) (done, error) {
+	db, err := t.reg.Database(ctx, *r.DatabaseID)
+	if err != nil {
+		return done{}, err
+	}
+	if db.State != "building" && db.State != "failed" {
+		return done{result: map[string]string{"database": db.Name}}, nil // built, and perhaps claimed, by an attempt whose end was lost
+	}
+	if err := t.prov.Build(ctx, r, db.ID); err != nil {
+		return done{}, err
+	}
+	return done{result: map[string]string{"database": db.Name}, record: func(ctx context.Context, tx pgx.Tx) error {
+		return setDatabase(ctx, tx, db.ID, "warm")
+	}}, nil
+}
+
+func (t *toolbox) abandonWarm(r *run) record {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		return setDatabase(ctx, tx, *r.DatabaseID, "failed")
+	}
+}
+
+// retire drops a database that never had a tenant.
+func (t *toolbox) retire(ctx context.Context, r *run) (done, error) {
+	db, err := t.reg.Database(ctx, *r.DatabaseID)
+	if err != nil {
+		return done{}, err
+	}
+	if db.TenantID != nil || (db.State != "dropping" && db.State != "dropped") {
+		return done{}, refuse(fmt.Sprintf("database %s is %s", db.Name, db.State), "only databases without a tenant are retired")
+	}
+	if err := t.prov.Drop(ctx, r, db.ID, 0); err != nil {
+		return done{}, err
+	}
+	return done{result: map[string]string{"database": db.Name}, record: func(ctx context.Context, tx pgx.Tx) error {
+		return forget(ctx, tx, db.ID)
+	}}, nil
+}
+
+// forget records that a database is gone, and with it the passwords of its roles.
+func forget(ctx context.Context, tx pgx.Tx, databaseID string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM tenantry.credentials WHERE database_id = $1`, databaseID); err != nil {
+		return fmt.Errorf("forget credentials: %w", err)
+	}
+	return setDatabase(ctx, tx, databaseID, "dropped")
+}

@@ -1,0 +1,66 @@
+package workers
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/provision"
+)
+
+// Handler does one kind of operation.
+type Handler struct {
+	Kind string
+	// Timeout bounds one attempt.
+	Timeout time.Duration
+	// FailsCleanly: after a permanent error nothing is half done that a later operation could not undo, so the operation
+	// fails and the tenant is free. Otherwise it is parked for a person.
+	FailsCleanly bool
+	// Work does it, as often as it takes: it must end in the same state however often it was begun before.
+	Work func(ctx context.Context, r *run) (done, error)
+	// Abandon is recorded when the operation failed or was cancelled. It may be nil.
+	Abandon func(r *run) record
+}
+
+// toolbox is what handlers work with.
+type toolbox struct {
+	reg    *tenants.Registry
+	admin  *provision.Admin
+	prov   *provision.Provisioner
+	schema *schema
+	log    zerolog.Logger
+}
+
+// Handlers is the one list of what a worker can do, a line a kind. It is the same in every worker process, because a River
+// leader discards stuck jobs of kinds that it does not know.
+func handlers(t *toolbox) []Handler {
+	const build, change = 15 * time.Minute, 5 * time.Minute
+	return []Handler{
+		{Kind: jobs.Provision{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.provision, Abandon: t.abandonProvision},
+		{Kind: jobs.Migrate{}.Kind(), Timeout: 30 * time.Minute, FailsCleanly: true, Work: t.migrate},
+		{Kind: jobs.Suspend{}.Kind(), Timeout: change, Work: t.suspend},
+		{Kind: jobs.Resume{}.Kind(), Timeout: change, Work: t.resume},
+		{Kind: jobs.Delete{}.Kind(), Timeout: change, Work: t.delete},
+		{Kind: jobs.Undelete{}.Kind(), Timeout: change, Work: t.undelete},
+		{Kind: jobs.Purge{}.Kind(), Timeout: build, Work: t.purge},
+		{Kind: jobs.Rotate{}.Kind(), Timeout: change, Work: t.rotate},
+		{Kind: jobs.KindWarm, Timeout: build, FailsCleanly: true, Work: t.warm, Abandon: t.abandonWarm},
+		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire},
+		{Kind: jobs.Noop{}.Kind(), Timeout: time.Minute, FailsCleanly: true, Work: noop},
+	}
+}
+
+// Kinds lists the kinds that workers can do.
+func Kinds() []string {
+	list := handlers(nil)
+	kinds := make([]string, len(list))
+	for i, h := range list {
+		kinds[i] = h.Kind
+	}
+	return kinds
+}
+
+func noop(context.Context, *run) (done, error) { return done{}, nil }

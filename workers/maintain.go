@@ -1,0 +1,177 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+// chore is something that every worker does at intervals. All are safe beside each other: they skip what another holds.
+type chore struct {
+	name  string
+	every time.Duration
+	do    func(ctx context.Context) error
+}
+
+// chores looks after what nobody asks for.
+type chores struct {
+	pool *pgxpool.Pool
+	log  zerolog.Logger
+	warm chan struct{} // signalled when a warm database was claimed
+}
+
+func (c *chores) list(lease time.Duration) []chore {
+	return []chore{
+		{"reap", max(lease/4, 200*time.Millisecond), c.reap},
+		{"strays", 10 * time.Second, c.strays},
+		{"purge_due", 30 * time.Second, c.purgeDue},
+		{"sweep_workers", time.Hour, c.sweepWorkers},
+	}
+}
+
+// run does one chore at its intervals, with jitter so that workers do not do it all at once, until ctx ends.
+func (c *chores) run(ctx context.Context, ch chore) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(ch.every*3/4 + rand.N(ch.every/2)):
+		}
+		c.once(ctx, ch)
+	}
+}
+
+func (c *chores) once(ctx context.Context, ch chore) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if err := ch.do(ctx); err != nil && ctx.Err() == nil {
+		c.log.Warn().Err(err).Str("chore", ch.name).Msg("chore not done, it comes again")
+	}
+}
+
+// runWarm refills the warm pools when one was claimed, and every five seconds.
+func (c *chores) runWarm(ctx context.Context) {
+	for {
+		c.once(ctx, chore{name: "refill_warm", do: c.refillWarm})
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.warm:
+		case <-time.After(4*time.Second + rand.N(2*time.Second)):
+		}
+	}
+}
+
+func (c *chores) refillWarm(ctx context.Context) error {
+	return c.count(ctx, `SELECT tenantry.refill_warm()`, "asked for warm databases")
+}
+
+func (c *chores) purgeDue(ctx context.Context) error {
+	return c.count(ctx, `SELECT tenantry.purge_due()`, "asked for due purges")
+}
+
+func (c *chores) count(ctx context.Context, sql, message string) error {
+	var n int
+	if err := c.pool.QueryRow(ctx, sql).Scan(&n); err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	if n > 0 {
+		c.log.Info().Int("count", n).Msg(message)
+	}
+	return nil
+}
+
+// reap gives the work of dead workers to live ones.
+func (c *chores) reap(ctx context.Context) error {
+	if crashpoint.Off("reaper") {
+		return nil
+	}
+	rows, err := c.pool.Query(ctx, `SELECT operation_id, worker_id, parked FROM tenantry.reap()`)
+	if err != nil {
+		return fmt.Errorf("reap: %w", err)
+	}
+	var operation, worker string
+	var parked bool
+	_, err = pgx.ForEachRow(rows, []any{&operation, &worker, &parked}, func() error {
+		c.log.Warn().Str("operation_id", operation).Str("dead_worker_id", worker).Bool("parked", parked).Msg("reaped")
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reap: %w", err)
+	}
+	return nil
+}
+
+// strays settles operations whose River jobs were changed by hand.
+func (c *chores) strays(ctx context.Context) error {
+	rows, err := c.pool.Query(ctx, `SELECT operation_id, found, became FROM tenantry.settle_strays()`)
+	if err != nil {
+		return fmt.Errorf("settle strays: %w", err)
+	}
+	var operation, found, became string
+	_, err = pgx.ForEachRow(rows, []any{&operation, &found, &became}, func() error {
+		c.log.Warn().Str("operation_id", operation).Str("job_state", found).Str("state", became).Msg("settled a stray")
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("settle strays: %w", err)
+	}
+	return nil
+}
+
+// sweepWorkers forgets workers that ended a week ago and left nothing.
+func (c *chores) sweepWorkers(ctx context.Context) error {
+	_, err := c.pool.Exec(ctx, `
+		DELETE FROM tenantry.workers w
+		WHERE w.state <> 'alive' AND w.heartbeat_at < now() - interval '7 days'
+		  AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.worker_id = w.id AND o.finished_at IS NULL)`)
+	if err != nil {
+		return fmt.Errorf("sweep workers: %w", err)
+	}
+	return nil
+}
+
+// listenWarm hears when a warm database was claimed, so that its place is filled at once.
+func (c *chores) listenWarm(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := c.listenWarmOnce(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn().Err(err).Msg("claims of warm databases are not heard; pools are refilled every few seconds")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (c *chores) listenWarmOnce(ctx context.Context) error {
+	conn, err := c.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	raw := conn.Hijack() // it listens: not for others
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = raw.Close(ctx)
+	}()
+	if _, err := raw.Exec(ctx, `LISTEN tenantry_warm`); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	for {
+		if _, err := raw.WaitForNotification(ctx); err != nil {
+			return fmt.Errorf("wait for notification: %w", err)
+		}
+		select {
+		case c.warm <- struct{}{}:
+		default:
+		}
+	}
+}

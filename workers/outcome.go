@@ -1,0 +1,166 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/provision"
+)
+
+// outcome is how a run ends; tenantry.settle knows the same words.
+type outcome string
+
+const (
+	outcomeSucceeded outcome = "succeeded"
+	outcomeFailed    outcome = "failed"    // for good, cleanly: the tenant is free
+	outcomeCancelled outcome = "cancelled" // a person asked
+	outcomeRetry     outcome = "retry"     // again after a delay; counted
+	outcomeWait      outcome = "wait"      // again after a delay; not counted, its node is away
+	outcomeParked    outcome = "parked"    // a person must decide; the tenant is held
+	outcomeHandover  outcome = "handover"  // this worker stops; another goes on at once
+	outcomeNone      outcome = "superseded"
+)
+
+// problem is an error as the ledger keeps it. It holds no secret: errors are made without them.
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Step    string `json:"step,omitempty"`
+}
+
+// Causes with which a worker ends its own runs.
+var (
+	errStopping  = errors.New("this worker is stopping")
+	errLeaseLost = errors.New("this worker cannot renew its lease")
+)
+
+// refusal ends a run cleanly before it has changed anything: what was asked makes no sense (any more).
+type refusal struct {
+	message, hint string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func refuse(message, hint string) error { return &refusal{message, hint} }
+
+// fate turns an error into an outcome. It is the only place that does.
+//
+//	error                                        outcome
+//	none                                         succeeded
+//	a newer attempt owns the operation           superseded: nothing is written
+//	the worker stops or lost its lease           handover
+//	the job was cancelled                        cancelled
+//	refusal                                      failed
+//	the server cannot be reached                 wait
+//	transient (SQLSTATE classes of apply)        retry, after the last attempt parked
+//	anything else                                failed where the kind fails cleanly, else parked
+func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Duration) {
+	var r *refusal
+	switch {
+	case err == nil:
+		return outcomeSucceeded, 0
+	case errors.Is(err, provision.ErrSuperseded):
+		return outcomeNone, 0
+	case errors.Is(cause, rivertype.ErrJobCancelledRemotely):
+		return outcomeCancelled, 0
+	case errors.Is(cause, errStopping), errors.Is(cause, errLeaseLost):
+		return outcomeHandover, 0
+	case errors.As(err, &r):
+		return outcomeFailed, 0
+	case unreachable(err):
+		return outcomeWait, backoff(op.Attempt, 30*time.Second)
+	case transient(err, cause):
+		if op.Failures+1 >= op.MaxAttempts {
+			return outcomeParked, 0
+		}
+		return outcomeRetry, backoff(op.Failures+1, time.Minute)
+	case failsCleanly:
+		return outcomeFailed, 0
+	default:
+		return outcomeParked, 0
+	}
+}
+
+// backoff doubles from half a second, with jitter, up to a limit.
+func backoff(n int, limit time.Duration) time.Duration {
+	d := 250 * time.Millisecond << min(max(n, 1), 12)
+	d = min(d, limit)
+	return d/2 + rand.N(d)/2
+}
+
+// unreachable: nobody answered, or the server says that it takes nobody just now.
+func unreachable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "57P03" || pg.Code == "53300" // starting up or shutting down; out of connections
+	}
+	var connect *pgconn.ConnectError
+	var op *net.OpError
+	return errors.As(err, &connect) || (errors.As(err, &op) && op.Op == "dial")
+}
+
+func transient(err, cause error) bool {
+	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	return apply.Classify(err) != apply.Permanent
+}
+
+// problemOf says an error in the ledger's form.
+func problemOf(err error, step string) *problem {
+	p := &problem{Code: "error", Message: clean(err.Error()), Step: step}
+	var r *refusal
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &r):
+		p.Code, p.Hint = "refused", r.hint
+	case errors.As(err, &pg):
+		p.Code, p.Hint = pg.Code, clean(pg.Hint)
+	case unreachable(err):
+		p.Code, p.Hint = "unreachable", "it goes on by itself once the node answers; tenantry doctor looks at every node"
+	case errors.Is(err, tenants.ErrNoKey):
+		p.Code, p.Hint = "no_key", "give this worker every key in TENANTRY_SECRET_KEY that is still in use"
+	}
+	return p
+}
+
+// clean makes text that PostgreSQL can store: a NUL in an error would jam River's completer for ever.
+func clean(text string) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "�")
+	const most = 4000
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// cleanJSON drops escaped NULs, which jsonb refuses.
+func cleanJSON(encoded []byte) []byte {
+	if !strings.Contains(string(encoded), `\u0000`) {
+		return encoded
+	}
+	var out strings.Builder
+	for i := 0; i < len(encoded); {
+		switch {
+		case strings.HasPrefix(string(encoded[i:]), `\u0000`):
+			i += 6
+		case encoded[i] == '\\' && i+1 < len(encoded):
+			out.Write(encoded[i : i+2])
+			i += 2
+		default:
+			out.WriteByte(encoded[i])
+			i++
+		}
+	}
+	return []byte(out.String())
+}
