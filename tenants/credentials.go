@@ -114,3 +114,44 @@ func (r *Registry) NodePassword(n Node) (string, error) {
 func (r *Registry) SealNodePassword(nodeID, password string) (string, error) {
 	return r.keys.Seal("node/"+nodeID, password)
 }
+
+// Reseal seals with the newest key whatever is sealed with another, and returns how many that were. It can be interrupted and
+// run again.
+func (r *Registry) Reseal(ctx context.Context) (int, error) {
+	const list = `
+		SELECT 'credential', database_id, role, sealed FROM tenantry.credentials
+		UNION ALL
+		SELECT 'node', id, '', sealed_password FROM tenantry.nodes`
+	rows, err := r.pool.Query(ctx, list)
+	if err != nil {
+		return 0, fmt.Errorf("read sealed passwords: %w", err)
+	}
+	type row struct{ Kind, ID, Role, Sealed string }
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	if err != nil {
+		return 0, fmt.Errorf("read sealed passwords: %w", err)
+	}
+	changed := 0
+	for _, s := range all {
+		if r.keys.SealedWithNewest(s.Sealed) {
+			continue
+		}
+		what, update := "node/"+s.ID, `UPDATE tenantry.nodes SET sealed_password = $2 WHERE id = $1 AND sealed_password = $3 AND $4 = ''`
+		if s.Kind == "credential" {
+			what, update = purpose(s.ID, Role(s.Role)), `UPDATE tenantry.credentials SET sealed = $2 WHERE database_id = $1 AND sealed = $3 AND role = $4`
+		}
+		secret, err := r.keys.Open(what, s.Sealed)
+		if err != nil {
+			return changed, err
+		}
+		sealed, err := r.keys.Seal(what, secret)
+		if err != nil {
+			return changed, err
+		}
+		if _, err := r.pool.Exec(ctx, update, s.ID, sealed, s.Sealed, s.Role); err != nil {
+			return changed, fmt.Errorf("seal anew: %w", err)
+		}
+		changed++
+	}
+	return changed, nil
+}

@@ -315,3 +315,21 @@ func random() string {
 	_, _ = rand.Read(raw) // never fails
 	return strings.ToLower(hex.EncodeToString(raw))
 }
+
+// APIURL gives the URL of tenantry_api on a fleet. The role is shared by every fleet of a server, so all tests use one password.
+func APIURL(t testing.TB, f *Fleet) string {
+	t.Helper()
+	const password = "tenantry-api-of-the-tests"
+	verifier, err := tenants.Verifier(password)
+	require.NoError(t, err)
+	for try := 0; ; try++ {
+		_, err = f.Pool.Exec(t.Context(), "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier))
+		if err == nil || try == 20 || !strings.Contains(err.Error(), "tuple concurrently") {
+			break
+		}
+	}
+	require.NoError(t, err)
+	u, err := tenants.JoinURL(f.URL, f.Database, "tenantry_api", password)
+	require.NoError(t, err)
+	return u
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/workers"
+)
+
+func (a *app) controlCommand() *cobra.Command {
+	return group("control", "Set up the control database", a.controlMigrate(), a.controlAPIURL(), a.controlSettings())
+}
+
+func (a *app) controlMigrate() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "Bring the control database to this version", Args: cobra.NoArgs,
+		Long: `Creates or migrates the schemas tenantry and river in the database of TENANTRY_CONTROL_URL. It changes nothing when
+there is nothing to do, and any number may run at once. The login must own the database and be able to create the
+role tenantry_api (CREATEROLE), or find it there.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.env.ControlURL == "" {
+				return usageError("TENANTRY_CONTROL_URL is not set: it names the control database")
+			}
+			ran, err := workers.MigrateControl(c.Context(), a.env.ControlURL)
+			if a.json() && err == nil {
+				if ran == nil {
+					ran = []string{}
+				}
+				return a.printJSON(map[string]any{"ran": ran})
+			}
+			for _, name := range ran {
+				a.println("ran", name)
+			}
+			if err == nil && len(ran) == 0 {
+				a.println("control database is up to date")
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) controlAPIURL() *cobra.Command {
+	return &cobra.Command{
+		Use: "api-url", Short: "Give the API's role tenantry_api a new password and print its URL", Args: cobra.NoArgs,
+		Long: `The role tenantry_api can submit, cancel and retry operations and read them and the tenants, nothing else. This gives
+it a new password, so the old URL stops working. It is sent as a SCRAM verifier and kept nowhere: store the output.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			u, err := newAPIURL(c.Context(), pool, a.env.ControlURL)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(map[string]string{"url": u})
+			}
+			a.println(u)
+			return nil
+		},
+	}
+}
+
+func newAPIURL(ctx context.Context, pool *pgxpool.Pool, controlURL string) (string, error) {
+	password := tenants.NewPassword()
+	verifier, err := tenants.Verifier(password)
+	if err != nil {
+		return "", err
+	}
+	if _, err := pool.Exec(ctx, "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier)); err != nil {
+		return "", fmt.Errorf("set password of tenantry_api: %w", err)
+	}
+	return tenants.JoinURL(controlURL, pool.Config().ConnConfig.Database, "tenantry_api", password)
+}
+
+func (a *app) controlSettings() *cobra.Command {
+	return &cobra.Command{
+		Use: "settings [KEY [VALUE]]", Short: "Show the fleet's settings, or change one", Args: cobra.MaximumNArgs(2),
+		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'",
+		RunE: func(c *cobra.Command, args []string) error {
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 2 {
+				return setSetting(c.Context(), pool, args[0], args[1])
+			}
+			type setting struct {
+				Key         string          `json:"key"`
+				Value       json.RawMessage `json:"value"`
+				Description string          `json:"description"`
+			}
+			rows, err := pool.Query(c.Context(), `SELECT key, value, description FROM tenantry.settings ORDER BY key`)
+			if err != nil {
+				return fmt.Errorf("read settings: %w", err)
+			}
+			list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[setting])
+			if err != nil {
+				return fmt.Errorf("read settings: %w", err)
+			}
+			var cells [][]string
+			var shown []setting
+			for _, s := range list {
+				if len(args) == 0 || s.Key == args[0] {
+					shown = append(shown, s)
+					cells = append(cells, []string{s.Key, string(s.Value), s.Description})
+				}
+			}
+			if len(args) == 1 && len(shown) == 0 {
+				return usageError("there is no setting %q; see tenantry control settings", args[0])
+			}
+			if a.json() {
+				return a.printJSON(shown)
+			}
+			table(a.out, []string{"KEY", "VALUE", "MEANING"}, cells)
+			return nil
+		},
+	}
+}
+
+// setSetting checks the value against the setting's own kind: a number stays a number, an interval an interval.
+func setSetting(ctx context.Context, pool *pgxpool.Pool, key, value string) error {
+	switch key {
+	case "delete_grace":
+		if _, err := pool.Exec(ctx, `SELECT tenantry.check_value('delete_grace', 'interval', to_jsonb($1::text))`, value); err != nil {
+			return usageError("delete_grace: %q is not a duration from 0 to 366 days", value)
+		}
+	case "current_release":
+		return usageError("current_release is set by: tenantry release publish, or tenantry release current NAME")
+	default:
+		var n float64
+		if err := json.Unmarshal([]byte(value), &n); err != nil || n < 0 {
+			return usageError("%s: %q is not a number from 0", key, value)
+		}
+	}
+	tag, err := pool.Exec(ctx, `
+		UPDATE tenantry.settings
+		SET value = CASE jsonb_typeof(value) WHEN 'number' THEN to_jsonb($2::numeric) ELSE to_jsonb($3::text) END, updated_at = now()
+		WHERE key = $1`, key, numberOrZero(value), value)
+	if err != nil {
+		return fmt.Errorf("change setting: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return usageError("there is no setting %q; see tenantry control settings", key)
+	}
+	return nil
+}
+
+func numberOrZero(value string) string {
+	var n json.Number
+	if json.Unmarshal([]byte(value), &n) != nil {
+		return "0"
+	}
+	return n.String()
+}
+
+func (a *app) keyCommand() *cobra.Command {
+	return group("key", "Make secret keys", &cobra.Command{
+		Use: "new", Short: "Print a new key for TENANTRY_SECRET_KEY", Args: cobra.NoArgs,
+		Long: `Prints 32 random bytes in base64. To rotate, put the new key in front of the old ones, separated by a comma, give that to
+every process, and run tenantry key reseal; then drop the old ones.`,
+		RunE: func(*cobra.Command, []string) error {
+			a.println(tenants.NewKey())
+			return nil
+		},
+	}, &cobra.Command{
+		Use: "reseal", Short: "Seal every stored password with the newest key", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			reg, err := a.registry(c.Context())
+			if err != nil {
+				return err
+			}
+			if reg.Keys() == nil {
+				return usageError("TENANTRY_SECRET_KEY is not set")
+			}
+			n, err := reg.Reseal(c.Context())
+			if err != nil {
+				return err
+			}
+			a.printf("%d passwords sealed anew; every other key can be dropped\n", n)
+			return nil
+		},
+	})
+}

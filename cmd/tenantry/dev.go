@@ -1,0 +1,600 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/avenit/tenantry/cmd/internal/localpg"
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations"
+	"github.com/avenit/tenantry/migrations/release"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/provision"
+	"github.com/avenit/tenantry/workers"
+)
+
+// devOptions are the flags of tenantry dev.
+type devOptions struct {
+	dir     string
+	pgPort  int
+	http    string
+	tenants int
+	warm    int
+	demo    bool
+	verbose bool
+}
+
+func (a *app) devCommand() *cobra.Command {
+	var o devOptions
+	c := &cobra.Command{
+		Use: "dev", Short: "Run a whole fleet on this machine, to try it all", Args: cobra.NoArgs,
+		Long: `Starts a private PostgreSQL, makes a control database and a node of it, publishes the sample product (a small CRM), starts a
+worker and the operators' server, makes tenants with sample rows, and stays up. It writes DIR/dev.env, which every other
+tenantry command reads in this folder. Ctrl-C stops all of it; the data is there the next time.`,
+		Example: "  tenantry dev\n  tenantry dev --dir /tmp/fleet --pg-port 6432 --http 127.0.0.1:9000 --tenants 20",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.tenants < 0 || o.tenants > 1000 {
+				return usageError("--tenants %d is not from 0 to 1000", o.tenants)
+			}
+			if o.demo && !c.Flags().Changed("dir") {
+				o.dir = filepath.Join(o.dir, "demo")
+			}
+			if o.demo && !c.Flags().Changed("http") {
+				o.http = "127.0.0.1:0"
+			}
+			return a.dev(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.dir, "dir", ".tenantry", "`folder` of the cluster and of dev.env")
+	f.IntVar(&o.pgPort, "pg-port", 0, "PostgreSQL's `port`; the one of the last time, else a free one, if not given")
+	f.StringVar(&o.http, "http", "127.0.0.1:8484", "`address` of River UI, health and metrics")
+	f.IntVar(&o.tenants, "tenants", 3, "tenants with sample rows")
+	f.IntVar(&o.warm, "warm", 2, "databases kept ready for new tenants")
+	f.BoolVar(&o.demo, "demo", false, "show the main job, then stop and remove everything")
+	f.BoolVar(&o.verbose, "verbose", false, "show the workers' log lines too")
+	return c
+}
+
+// dev runs the fleet. Everything that is started here is stopped here, in the opposite order, however it ends.
+func (a *app) dev(ctx context.Context, o devOptions) (err error) {
+	begun := time.Now()
+	dir, err := filepath.Abs(o.dir)
+	if err != nil {
+		return fmt.Errorf("find folder: %w", err)
+	}
+	say := func(format string, args ...any) {
+		a.printf("%6.1fs  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+	}
+	if o.demo {
+		// Left over from a demo that was killed.
+		if err := localpg.Remove(ctx, filepath.Join(dir, "pg")); err != nil {
+			return fmt.Errorf("remove the last demo: %w", err)
+		}
+		defer func() { err = errors.Join(err, removeDemo(dir)) }()
+	}
+	d := &devFleet{app: a, opts: o, dir: dir, say: say}
+	defer func() { err = errors.Join(err, d.stop()) }()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	if o.demo {
+		return d.demo(ctx)
+	}
+	d.welcome()
+	select {
+	case <-ctx.Done():
+		say("stopping")
+		return nil
+	case <-d.server.Done():
+		return fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", d.server.Err(), d.server.LogPath())
+	}
+}
+
+func removeDemo(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := localpg.Remove(ctx, filepath.Join(dir, "pg")); err != nil {
+		return fmt.Errorf("remove the demo: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the demo: %w", err)
+	}
+	return nil
+}
+
+// devFleet is what tenantry dev runs.
+type devFleet struct {
+	app  *app
+	opts devOptions
+	dir  string
+	say  func(format string, args ...any)
+
+	server    *localpg.Server
+	values    map[string]string // of dev.env
+	runtime   *workers.Runtime
+	stopServe func()
+	url       string // of the operators' server
+}
+
+func (d *devFleet) start(ctx context.Context) error {
+	log, err := d.log()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.dir, 0o755); err != nil { //nolint:gosec // PostgreSQL's own user must get through to its data
+		return fmt.Errorf("make folder: %w", err)
+	}
+	d.server, err = localpg.Start(ctx, localpg.Config{
+		Dir: filepath.Join(d.dir, "pg"), Port: d.opts.pgPort, Bin: d.app.env.PGBin, Log: log, Settings: map[string]string{"shared_buffers": "128MB"},
+	})
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	d.say("PostgreSQL %s answers on port %d", d.server.Binaries().Version, d.server.Port())
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	ran, err := workers.MigrateControl(ctx, d.values["TENANTRY_CONTROL_URL"])
+	if err != nil {
+		return fmt.Errorf("migrate control database: %w", err)
+	}
+	d.say("control database is migrated (%d migrations run now)", len(ran))
+	if err := d.addNode(ctx); err != nil {
+		return err
+	}
+	if err := d.publish(ctx); err != nil {
+		return err
+	}
+	if err := d.startWorker(ctx, log); err != nil {
+		return err
+	}
+	if err := d.writeEnv(); err != nil {
+		return err
+	}
+	return d.makeTenants(ctx)
+}
+
+func (d *devFleet) log() (zerolog.Logger, error) {
+	if d.opts.verbose {
+		return d.app.log()
+	}
+	// The lines of a healthy fleet would drown what dev itself says; warnings and errors are shown.
+	log, err := d.app.log()
+	return log.Level(zerolog.WarnLevel), err
+}
+
+// prepare makes the control database and its owner, who is no superuser, and the values of dev.env. Passwords and keys of
+// an earlier start are kept.
+func (d *devFleet) prepare(ctx context.Context) error {
+	values, err := readDevEnv(filepath.Join(d.dir, "dev.env"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read dev.env: %w", err)
+	}
+	d.values = map[string]string{}
+	for key, make := range map[string]func() string{
+		"TENANTRY_SECRET_KEY":   tenants.NewKey,
+		"TENANTRY_OPS_USER":     func() string { return "dev" },
+		"TENANTRY_OPS_PASSWORD": tenants.NewPassword,
+	} {
+		if d.values[key] = values[key]; values[key] == "" {
+			d.values[key] = make()
+		}
+	}
+	admin, err := pgx.Connect(ctx, d.server.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer func() { _ = admin.Close(context.WithoutCancel(ctx)) }()
+	var database bool
+	err = admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'tenantry')`).Scan(&database)
+	if err != nil {
+		return fmt.Errorf("look for the control database: %w", err)
+	}
+	if database && values["TENANTRY_SECRET_KEY"] == "" {
+		return fmt.Errorf("%s has a fleet, but %s with its secret key is gone: restore the file, or remove the folder", d.dir, filepath.Join(d.dir, "dev.env"))
+	}
+	password := tenants.NewPassword()
+	verifier, err := tenants.Verifier(password)
+	if err != nil {
+		return err
+	}
+	statements := []string{
+		`DO $d$ BEGIN CREATE ROLE tenantry; EXCEPTION WHEN duplicate_object THEN NULL; END $d$`,
+		`ALTER ROLE tenantry LOGIN CREATEROLE PASSWORD ` + tenants.Literal(verifier),
+	}
+	if !database {
+		statements = append(statements, `CREATE DATABASE tenantry OWNER tenantry`)
+	}
+	for _, sql := range statements {
+		if _, err := admin.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("make the control database: %w", err)
+		}
+	}
+	d.values["TENANTRY_CONTROL_URL"], err = tenants.JoinURL(d.server.URL("tenantry"), "tenantry", "tenantry", password)
+	if err != nil {
+		return err
+	}
+	// The key must be on disk before anything is sealed with it.
+	if err := d.writeEnv(); err != nil {
+		return err
+	}
+	d.app.env.ControlURL, d.app.env.SecretKey = d.values["TENANTRY_CONTROL_URL"], d.values["TENANTRY_SECRET_KEY"]
+	d.app.env.OpsUser, d.app.env.OpsPassword = d.values["TENANTRY_OPS_USER"], d.values["TENANTRY_OPS_PASSWORD"]
+	return nil
+}
+
+// writeEnv writes dev.env, whole or not at all, for its owner's eyes only.
+func (d *devFleet) writeEnv() error {
+	keys := make([]string, 0, len(d.values))
+	for key := range d.values {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	var body strings.Builder
+	body.WriteString("# Written by tenantry dev at every start. Every tenantry command in this folder reads it.\n")
+	for _, key := range keys {
+		fmt.Fprintf(&body, "%s='%s'\n", key, d.values[key])
+	}
+	path := filepath.Join(d.dir, "dev.env")
+	temp, err := os.CreateTemp(d.dir, "dev.env.*")
+	if err != nil {
+		return fmt.Errorf("write dev.env: %w", err)
+	}
+	defer func() { _ = os.Remove(temp.Name()) }()
+	_, err = temp.WriteString(body.String()) // CreateTemp makes it 0600
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return fmt.Errorf("write dev.env: %w", err)
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return fmt.Errorf("write dev.env: %w", err)
+	}
+	return nil
+}
+
+func (d *devFleet) addNode(ctx context.Context) error {
+	reg, err := d.app.registry(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.moveNode(ctx, reg); err != nil {
+		return err
+	}
+	node, _, err := provision.Bootstrap(ctx, reg, provision.NodeSpec{
+		Name: "local", AdminURL: d.server.URL("postgres"), Region: "local", WarmTarget: d.opts.warm,
+	})
+	if err != nil {
+		return fmt.Errorf("add node: %w", err)
+	}
+	d.say("node %s takes tenants (at most %d connections)", node.Name, node.MaxConnections)
+	return nil
+}
+
+// moveNode follows a cluster that was started on another port.
+func (d *devFleet) moveNode(ctx context.Context, reg *tenants.Registry) error {
+	bare, _, err := tenants.SplitURL(d.server.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("node URL: %w", err)
+	}
+	if _, err := reg.Pool().Exec(ctx, `UPDATE tenantry.nodes SET url = $1 WHERE name = 'local'`, bare); err != nil {
+		return fmt.Errorf("move node: %w", err)
+	}
+	return nil
+}
+
+// publish publishes the sample product under a name that is its content's.
+func (d *devFleet) publish(ctx context.Context) error {
+	pool, err := d.app.control(ctx)
+	if err != nil {
+		return err
+	}
+	sample, err := subFolder(migrations.Sample, "tenant")
+	if err != nil {
+		return err
+	}
+	rel, err := release.Read(sample, release.Options{})
+	if err != nil {
+		return fmt.Errorf("read the sample product: %w", err)
+	}
+	name := "crm-" + rel.Checksum[:8]
+	list, err := release.List(ctx, pool)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.Name == name {
+			d.say("release %s was published before", name)
+			return nil
+		}
+	}
+	p, err := workers.PublishRelease(ctx, pool, sample, name, "tenantry dev", workers.MakeCurrent)
+	if err != nil {
+		return fmt.Errorf("publish the sample product: %w", err)
+	}
+	d.say("release %s is published: %d files read as %s, %d statements", p.Name, p.FileCount, p.Format, p.StatementCount)
+	return nil
+}
+
+func (d *devFleet) startWorker(ctx context.Context, log zerolog.Logger) error {
+	keys, err := d.app.keys()
+	if err != nil {
+		return err
+	}
+	metrics := newMetricsRegistry()
+	rt, err := workers.New(workers.Config{
+		ControlURL: d.values["TENANTRY_CONTROL_URL"], Keys: keys, Log: log, Version: version, Metrics: workers.NewMetrics(metrics),
+		Grace: 10 * time.Second, Concurrency: map[string]int{jobs.QueueProvision: 4},
+	})
+	if err != nil {
+		return fmt.Errorf("make worker: %w", err)
+	}
+	if err := rt.Start(ctx); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	d.runtime = rt
+	d.say("worker %s works", rt.WorkerID())
+	if d.stopServe, err = d.app.serve(ctx, d.opts.http, log, metrics, rt); err != nil {
+		return fmt.Errorf("serve at %s (--http takes another address): %w", d.opts.http, err)
+	}
+	d.url = "http://" + d.app.served
+	d.values["TENANTRY_OPS_URL"] = d.url
+	pool, err := d.app.control(ctx)
+	if err != nil {
+		return err
+	}
+	d.values["TENANTRY_API_URL"], err = newAPIURL(ctx, pool, d.values["TENANTRY_CONTROL_URL"])
+	return err
+}
+
+// sampleTenants name the first tenants; later ones are numbered.
+var sampleTenants = []struct{ slug, name string }{
+	{"acme", "Acme Ltd"}, {"globex", "Globex GmbH"}, {"initech", "Initech Inc."}, {"umbrella", "Umbrella SA"}, {"hooli", "Hooli"},
+}
+
+func sampleTenant(i int) (slug, name string) {
+	if i < len(sampleTenants) {
+		return sampleTenants[i].slug, sampleTenants[i].name
+	}
+	return fmt.Sprintf("tenant-%03d", i+1), fmt.Sprintf("Tenant %d", i+1)
+}
+
+// makeTenants makes what is missing of the tenants, and fills those that are empty.
+func (d *devFleet) makeTenants(ctx context.Context) error {
+	client, err := d.app.jobs(ctx)
+	if err != nil {
+		return err
+	}
+	var ids, slugs []string
+	for i := range d.opts.tenants {
+		slug, name := sampleTenant(i)
+		made, err := client.CreateTenant(ctx, jobs.Provision{Slug: slug, Name: name, Labels: map[string]string{"plan": []string{"free", "pro", "enterprise"}[i%3]}},
+			&jobs.Options{IdempotencyKey: "dev/" + slug, RequestedBy: "tenantry dev"})
+		if errors.Is(err, jobs.ErrConflict) {
+			continue // its first tenant of that name was deleted and made anew by hand
+		}
+		if err != nil {
+			return fmt.Errorf("create tenant %s: %w", slug, err)
+		}
+		slugs = append(slugs, made.TenantID)
+		if made.State != string(tenants.StateActive) {
+			ids = append(ids, made.OperationID)
+		}
+	}
+	if len(ids) > 0 {
+		wait, cancel := context.WithTimeout(ctx, 5*time.Minute)
+		defer cancel()
+		if _, err := d.app.follow(wait, client, ids); err != nil {
+			return fmt.Errorf("provision tenants: %w", err)
+		}
+	}
+	filled := 0
+	reg, err := d.app.registry(ctx)
+	if err != nil {
+		return err
+	}
+	for i, id := range slugs {
+		tenant, err := reg.Tenant(ctx, id)
+		if err != nil {
+			return err
+		}
+		if tenant.State != tenants.StateActive {
+			continue // suspended or deleted since, by whoever tries things out
+		}
+		n, err := d.fill(ctx, id, i)
+		if err != nil {
+			return fmt.Errorf("fill tenant %s: %w", tenant.Slug, err)
+		}
+		filled += n
+	}
+	d.say("%d tenants are there (%d filled with sample rows now)", len(slugs), filled)
+	return nil
+}
+
+// fill writes sample rows through the worker's own pool cache, as an API would. A tenant that has customers is left alone.
+func (d *devFleet) fill(ctx context.Context, tenantID string, seed int) (int, error) {
+	lease, err := d.runtime.Cache().Acquire(ctx, tenantID)
+	if err != nil {
+		return 0, fmt.Errorf("lease pool: %w", err)
+	}
+	defer lease.Release()
+	tag, err := lease.Pool().Exec(ctx, sampleRows, seed)
+	if err != nil {
+		return 0, fmt.Errorf("insert rows: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return 0, nil
+	}
+	return 1, nil
+}
+
+func (d *devFleet) welcome() {
+	d.app.printf(`
+The fleet is up.
+
+  control database  %s
+  as the API        %s
+  River UI          %s/riverui/   (user %s, password in %s)
+  metrics           %s/metrics
+
+Try next, in another terminal in this folder:
+
+  tenantry tenant list
+  tenantry tenant create umbrella --wait
+  psql "$(tenantry tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
+  tenantry tenant suspend acme --wait
+  tenantry op list
+  tenantry doctor
+
+Ctrl-C stops everything; the data stays in %s.
+`, redact(d.values["TENANTRY_CONTROL_URL"]), redact(d.values["TENANTRY_API_URL"]), d.url, d.values["TENANTRY_OPS_USER"],
+		filepath.Join(d.dir, "dev.env"), d.url, d.dir)
+}
+
+// redact hides the password of a URL: terminals are recorded and shared. It stands in dev.env.
+func redact(u string) string {
+	bare, _, err := tenants.SplitURL(u)
+	if err != nil {
+		return "(see dev.env)"
+	}
+	return bare + "   (password in dev.env)"
+}
+
+func (d *devFleet) stop() error {
+	if d.stopServe != nil {
+		d.stopServe()
+	}
+	if d.runtime != nil {
+		d.runtime.Stop()
+	}
+	d.app.close()
+	d.app.pool = nil
+	if d.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := d.server.Stop(ctx, localpg.Fast); err != nil {
+		return fmt.Errorf("stop PostgreSQL: %w", err)
+	}
+	d.say("stopped")
+	return nil
+}
+
+// demo shows the main job: an API asks for tenants, workers make them real, a person watches.
+func (d *devFleet) demo(ctx context.Context) error {
+	client, err := d.app.jobs(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("the warm pool fills: databases with roles, isolation and schema that wait for their tenant")
+	if err := d.awaitWarm(ctx); err != nil {
+		return err
+	}
+	pool, err := d.app.control(ctx)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	var made jobs.Created
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		made, err = client.CreateTenantTx(ctx, tx, jobs.Provision{Slug: "signup-" + suffix(), Name: "A new customer"}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create a tenant in a transaction: %w", err)
+	}
+	d.say("a customer signs up: one transaction of the API, %.1f ms, and the tenant is %s in database %s", time.Since(begun).Seconds()*1000, made.State, made.Database)
+	for _, verb := range []jobs.Args{jobs.Suspend{Tenant: made.TenantID}, jobs.Resume{Tenant: made.TenantID}, jobs.Rotate{Tenant: made.TenantID}} {
+		id, err := client.Submit(ctx, verb, nil)
+		if err != nil {
+			return fmt.Errorf("submit %s: %w", verb.Kind(), err)
+		}
+		op, err := client.Wait(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", verb.Kind(), err)
+		}
+		if op.State != jobs.StateSucceeded {
+			return fmt.Errorf("%s ended %s: %s", verb.Kind(), op.State, deref(op.Error).Message)
+		}
+		d.say("%s: done in %s", verb.Kind(), took(op))
+	}
+	if err := d.showFleet(ctx); err != nil {
+		return err
+	}
+	d.say("all of it ran; next: make dev (stays up), README.md")
+	return nil
+}
+
+func (d *devFleet) awaitWarm(ctx context.Context) error {
+	reg, err := d.app.registry(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		uses, err := reg.NodeUses(ctx)
+		if err != nil {
+			return err
+		}
+		for _, use := range uses {
+			if use.Warm >= d.opts.warm {
+				d.say("%d databases are warm", use.Warm)
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the warm pool: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (d *devFleet) showFleet(ctx context.Context) error {
+	reg, err := d.app.registry(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := reg.Tenants(ctx, tenants.TenantFilter{States: []tenants.State{tenants.StateActive}})
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, t := range list {
+		lease, err := d.runtime.Cache().Acquire(ctx, t.ID)
+		if err != nil {
+			return fmt.Errorf("lease pool of %s: %w", t.Slug, err)
+		}
+		var customers, invoices int
+		var total string
+		err = lease.Pool().QueryRow(ctx, `SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(total), 0)::text FROM invoices`).Scan(&customers, &invoices, &total)
+		lease.Release()
+		if err != nil {
+			return fmt.Errorf("count rows of %s: %w", t.Slug, err)
+		}
+		rows = append(rows, []string{t.Slug, string(t.State), t.Database, t.Release, fmt.Sprint(customers), fmt.Sprint(invoices), total})
+	}
+	d.app.println()
+	table(d.app.out, []string{"TENANT", "STATE", "DATABASE", "RELEASE", "CUSTOMERS", "INVOICES", "TOTAL"}, rows)
+	d.app.println()
+	return nil
+}
+
+func suffix() string {
+	raw := make([]byte, 3)
+	_, _ = rand.Read(raw) // never fails
+	return hex.EncodeToString(raw)
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/provision"
+)
+
+func (a *app) nodeCommand() *cobra.Command {
+	return group("node", "Add and look after the servers that hold tenants", a.nodeAdd(), a.nodeList(), a.nodeShow(),
+		a.nodeState("drain", tenants.NodeDraining, "Let a node take no new tenants"),
+		a.nodeState("activate", tenants.NodeActive, "Let a drained node take tenants again"))
+}
+
+func (a *app) nodeAdd() *cobra.Command {
+	var spec provision.NodeSpec
+	var labels []string
+	c := &cobra.Command{
+		Use: "add NAME", Short: "Make a node out of a PostgreSQL server", Args: cobra.ExactArgs(1),
+		Long: `Makes a node out of a PostgreSQL server (15 or newer), or brings one that was added before in line again. With the
+administrator's URL it makes a provisioner that is no superuser (CREATEDB, CREATEROLE, pg_signal_backend,
+pg_read_all_stats), revokes what PUBLIC may do in postgres and template1, and looks at the settings. Afterwards only the
+provisioner's password is kept, sealed with TENANTRY_SECRET_KEY; the administrator's is kept nowhere.`,
+		Example: "  tenantry node add eu1 --url postgres://postgres:secret@db1:5432/postgres --region eu --warm 5",
+		RunE: func(c *cobra.Command, args []string) error {
+			var err error
+			spec.Name = args[0]
+			if spec.Labels, err = parseLabels("label", labels); err != nil {
+				return err
+			}
+			if spec.AdminURL == "" {
+				return usageError("--url is missing: a superuser's URL, such as postgres://postgres:secret@db1:5432/postgres")
+			}
+			if a.env.SecretKey == "" {
+				return usageError("TENANTRY_SECRET_KEY is not set: the provisioner's password is sealed with it (tenantry key new makes one)")
+			}
+			reg, err := a.registry(c.Context())
+			if err != nil {
+				return err
+			}
+			node, warnings, err := provision.Bootstrap(c.Context(), reg, spec)
+			if err != nil {
+				return fmt.Errorf("add node %s: %w", spec.Name, err)
+			}
+			for _, w := range warnings {
+				_, _ = fmt.Fprintln(a.err, "warning:", w)
+			}
+			if a.json() {
+				return a.printJSON(node)
+			}
+			a.printf("node %s is %s: PostgreSQL %d.%d, at most %d connections, %d databases kept warm\n", node.Name, node.State,
+				node.ServerVersion/10000, node.ServerVersion%10000, node.MaxConnections, node.WarmTarget)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&spec.AdminURL, "url", "", "a superuser's `URL` of the server; used once, kept nowhere")
+	f.StringVar(&spec.URL, "worker-url", "", "how workers and applications reach the server, if not as in --url (`URL` without user)")
+	f.StringVar(&spec.PoolerURL, "pooler-url", "", "where applications connect instead, such as a PgBouncer (`URL` without user)")
+	f.StringVar(&spec.Region, "region", "", "the node's region")
+	f.StringArrayVar(&labels, "label", nil, "a label `k=v` of the node")
+	f.IntVar(&spec.MaxConnections, "max-connections", 0, "connections that all workers together may hold; 60 % of the server's if not given")
+	f.IntVar(&spec.MaxTenants, "max-tenants", 0, "most tenants it takes; no limit if not given")
+	f.IntVar(&spec.WarmTarget, "warm", 0, "databases kept ready for new tenants")
+	return c
+}
+
+type nodeView struct {
+	tenants.Node
+	Use tenants.NodeUse `json:"use"`
+}
+
+func (a *app) nodeViews(c *cobra.Command) ([]nodeView, error) {
+	reg, err := a.registry(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := reg.Nodes(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	uses, err := reg.NodeUses(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	views := make([]nodeView, len(nodes))
+	for i, n := range nodes {
+		views[i] = nodeView{n, uses[n.ID]}
+	}
+	return views, nil
+}
+
+func (a *app) nodeList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List nodes and what they hold", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			views, err := a.nodeViews(c)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(views)
+			}
+			rows := make([][]string, len(views))
+			for i, v := range views {
+				most := "no limit"
+				if v.MaxTenants != nil {
+					most = strconv.Itoa(*v.MaxTenants)
+				}
+				rows[i] = []string{
+					v.Name, v.State, v.Region, strconv.Itoa(v.Use.Tenants), most, fmt.Sprintf("%d of %d", v.Use.Warm, v.WarmTarget),
+					strconv.Itoa(v.MaxConnections), labelText(v.Labels), v.URL,
+				}
+			}
+			table(a.out, []string{"NODE", "STATE", "REGION", "TENANTS", "MOST", "WARM", "CONNECTIONS", "LABELS", "URL"}, rows)
+			return nil
+		},
+	}
+}
+
+func (a *app) nodeShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a node", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			views, err := a.nodeViews(c)
+			if err != nil {
+				return err
+			}
+			for _, v := range views {
+				if v.Name == args[0] || v.ID == args[0] {
+					return a.printJSON(v)
+				}
+			}
+			return fmt.Errorf("node %q: %w", args[0], tenants.ErrNoNode)
+		},
+	}
+}
+
+func (a *app) nodeState(verb, state, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " NAME", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			reg, err := a.registry(c.Context())
+			if err != nil {
+				return err
+			}
+			node, err := reg.Node(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if node.State == tenants.NodeAdding {
+				return fmt.Errorf("node %s was never added completely: run tenantry node add %s again", node.Name, node.Name)
+			}
+			if node, err = reg.SetNodeState(c.Context(), node.ID, state); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(node)
+			}
+			a.printf("node %s is %s\n", node.Name, node.State)
+			return nil
+		},
+	}
+}

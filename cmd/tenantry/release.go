@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/avenit/tenantry/migrations/release"
+	"github.com/avenit/tenantry/workers"
+)
+
+func (a *app) releaseCommand() *cobra.Command {
+	return group("release", "Publish releases of the tenants' schema", a.releasePublish(), a.releaseList(), a.releaseShow(), a.releaseCurrent())
+}
+
+type releaseView struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Format     string `json:"format"`
+	Files      int    `json:"files"`
+	Statements int    `json:"statements"`
+	Checksum   string `json:"checksum"`
+	Published  string `json:"published_at"`
+	By         string `json:"published_by"`
+	Current    bool   `json:"current"`
+	Already    bool   `json:"already_published,omitempty"`
+}
+
+func viewRelease(p release.Published, current string) releaseView {
+	return releaseView{
+		ID: p.ID, Name: p.Name, Format: string(p.Format), Files: p.FileCount, Statements: p.StatementCount, Checksum: p.Checksum,
+		Published: p.PublishedAt.Format("2006-01-02T15:04:05Z"), By: p.PublishedBy, Current: p.Name == current, Already: p.AlreadyPublished,
+	}
+}
+
+func (a *app) releasePublish() *cobra.Command {
+	var name string
+	var keep bool
+	c := &cobra.Command{
+		Use: "publish DIR --name V", Short: "Publish a folder of migrations as a release", Args: cobra.ExactArgs(1),
+		Long: `Reads a folder of migrations (goose's SQL files, or plain numbered .sql), splits it into statements with PostgreSQL's
+grammar, and stores them in the control database. A release never changes: the same name with other content is refused, and
+so is one that lacks or changes a file of the release before. New tenants get it, unless --keep-current.`,
+		Example: "  tenantry release publish ./migrations --name 2026.11",
+		RunE: func(c *cobra.Command, args []string) error {
+			if name == "" {
+				return usageError("--name is missing: what people will call the release, such as 2026.11")
+			}
+			if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
+				return usageError("%s is no folder", args[0])
+			}
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			currency := workers.MakeCurrent
+			if keep {
+				currency = workers.KeepCurrent
+			}
+			p, err := workers.PublishRelease(c.Context(), pool, os.DirFS(args[0]), name, a.requester(), currency)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				view := viewRelease(p, "")
+				view.Current = !keep
+				return a.printJSON(view)
+			}
+			what := "published"
+			if p.AlreadyPublished {
+				what = "was published before, unchanged"
+			}
+			a.printf("release %s %s: %d files read as %s, %d statements\n", p.Name, what, p.FileCount, p.Format, p.StatementCount)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "the release's `name`")
+	c.Flags().BoolVar(&keep, "keep-current", false, "do not give it to new tenants yet")
+	return c
+}
+
+func (a *app) releaseList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List releases, newest first", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			reg, err := a.registry(c.Context())
+			if err != nil {
+				return err
+			}
+			current, err := reg.Setting(c.Context(), "current_release")
+			if err != nil {
+				return err
+			}
+			list, err := release.List(c.Context(), pool)
+			if err != nil {
+				return err
+			}
+			views := make([]releaseView, len(list))
+			rows := make([][]string, len(list))
+			for i, p := range list {
+				v := viewRelease(p, current)
+				views[i] = v
+				mark := ""
+				if v.Current {
+					mark = "current"
+				}
+				rows[i] = []string{v.Name, mark, v.Format, strconv.Itoa(v.Files), strconv.Itoa(v.Statements), ago(p.PublishedAt), v.By}
+			}
+			if a.json() {
+				return a.printJSON(views)
+			}
+			table(a.out, []string{"RELEASE", "", "FORMAT", "FILES", "STATEMENTS", "PUBLISHED", "BY"}, rows)
+			return nil
+		},
+	}
+}
+
+func (a *app) releaseShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a release's files and statements", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			rel, err := release.Load(c.Context(), pool, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(rel)
+			}
+			for _, f := range rel.Files {
+				mode := ""
+				if !f.Transactional {
+					mode = "  (outside a transaction)"
+				}
+				a.printf("%s%s\n", f.Name, mode)
+				for _, s := range f.Statements {
+					a.printf("  %3d  line %-4d %s\n", s.No, s.Line, s.Kind)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) releaseCurrent() *cobra.Command {
+	return &cobra.Command{
+		Use: "current NAME", Short: "Give new tenants this release", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			pool, err := a.control(c.Context())
+			if err != nil {
+				return err
+			}
+			tag, err := pool.Exec(c.Context(), `
+				UPDATE tenantry.settings SET value = to_jsonb(r.name), updated_at = now()
+				FROM tenantry.releases r
+				WHERE key = 'current_release' AND r.name = $1`, args[0])
+			if err != nil {
+				return fmt.Errorf("set current release: %w", err)
+			}
+			if tag.RowsAffected() == 0 {
+				return usageError("there is no release %q; see tenantry release list", args[0])
+			}
+			a.printf("new tenants get release %s\n", args[0])
+			return nil
+		},
+	}
+}
+
+// subFolder is the folder of an embedded file system.
+func subFolder(files fs.FS, dir string) (fs.FS, error) {
+	sub, err := fs.Sub(files, dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return sub, nil
+}
