@@ -189,3 +189,34 @@ func (c *Client) decide(ctx context.Context, sql, what, id string) (State, error
 	err := c.pool.QueryRow(ctx, sql, id).Scan(&state)
 	return state, doorError(what, err)
 }
+
+// SubmitMany asks for several operations in one transaction and one round trip: all or none. The ids come in the order of args.
+// opts.IdempotencyKey must be empty: one key cannot name several requests.
+func (c *Client) SubmitMany(ctx context.Context, args []Args, opts *Options) ([]string, error) {
+	if opts.key() != nil {
+		return nil, &Error{Field: "idempotency_key", Message: "idempotency_key: one key cannot name several requests", Fix: "submit them one by one", is: ErrInvalid}
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	ids := make([]string, 0, len(args))
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		for _, a := range args {
+			encoded, err := json.Marshal(a)
+			if err != nil {
+				return fmt.Errorf("encode %s arguments: %w", a.Kind(), err)
+			}
+			batch.Queue(submitSQL, a.Kind(), string(encoded), nil, opts.by()).QueryRow(func(row pgx.Row) error {
+				var id string
+				err := row.Scan(&id)
+				ids = append(ids, id)
+				return err //nolint:wrapcheck // doorError looks at it
+			})
+		}
+		return tx.SendBatch(ctx, batch).Close() //nolint:wrapcheck // doorError looks at it
+	})
+	if err != nil {
+		return nil, doorError("submit", err)
+	}
+	return ids, nil
+}

@@ -157,8 +157,7 @@ func (a *app) opRetry() *cobra.Command {
 }
 
 func (a *app) opCancel() *cobra.Command {
-	var w waiting
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use: "cancel OPERATION...", Short: "Cancel operations; a running one stops at its next step", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.jobs(c.Context())
@@ -180,7 +179,6 @@ func (a *app) opCancel() *cobra.Command {
 			return partial(failed, len(args))
 		},
 	}
-	return c
 }
 
 func (w *waiting) flags(c *cobra.Command) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -90,9 +89,6 @@ func (p *Provisioner) step(ctx context.Context, run Run, name string) error {
 	return run.Step(ctx, name, int64(slices.Index(buildSteps, name)), int64(len(buildSteps)))
 }
 
-// powerless are the attributes of every role of a tenant.
-const powerless = " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-
 // ensureRoles makes the roles that are missing and sets their passwords. The provisioner becomes a member of the owner, to make
 // its database and hand it what is in it.
 func (p *Provisioner) ensureRoles(ctx context.Context, s *Session, db tenants.Database, renewal string) ([]tenants.Credential, error) {
@@ -111,27 +107,11 @@ func (p *Provisioner) ensureRoles(ctx context.Context, s *Session, db tenants.Da
 		return nil, fmt.Errorf("look for roles: %w", err)
 	}
 
-	var sql strings.Builder
-	owner := tenants.Ident(db.Owner())
-	if !slices.Contains(have, db.Owner()) {
-		fmt.Fprintf(&sql, "CREATE ROLE %s NOLOGIN%s;\nGRANT %s TO CURRENT_USER;\n", owner, powerless, owner)
+	sql, err := rolesSQL(db, credentials, have)
+	if err != nil {
+		return nil, err
 	}
-	for _, c := range credentials {
-		verifier, err := tenants.Verifier(c.Password)
-		if err != nil {
-			return nil, err
-		}
-		role, password := tenants.Ident(c.Username), tenants.Literal(verifier)
-		if slices.Contains(have, c.Username) {
-			fmt.Fprintf(&sql, "ALTER ROLE %s PASSWORD %s;\n", role, password)
-			continue
-		}
-		fmt.Fprintf(&sql, "CREATE ROLE %s LOGIN%s PASSWORD %s;\n", role, powerless, password)
-		if c.Role == tenants.RoleMigrator {
-			fmt.Fprintf(&sql, "GRANT %s TO %s;\n", owner, role)
-		}
-	}
-	if err := s.Exec(ctx, sql.String()); err != nil {
+	if err := s.Exec(ctx, sql); err != nil {
 		return nil, fmt.Errorf("create roles: %w", err)
 	}
 	atRolesAfter.Hit(ctx)
@@ -144,16 +124,15 @@ func (p *Provisioner) ensureDatabase(ctx context.Context, s *Session, db tenants
 	if err != nil {
 		return err
 	}
-	name, owner := tenants.Ident(db.Name), tenants.Ident(db.Owner())
 	if e.invalid {
-		if err := s.Exec(ctx, "DROP DATABASE "+name); err != nil {
+		if err := s.Exec(ctx, "DROP DATABASE "+tenants.Ident(db.Name)); err != nil {
 			return fmt.Errorf("drop the rest of an interrupted drop: %w", err)
 		}
 		e = entry{}
 	}
 	if !e.exists {
 		atDatabaseBefore.Hit(ctx)
-		err := s.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s OWNER %s TEMPLATE %s ALLOW_CONNECTIONS false", name, owner, tenants.Ident(template)))
+		err := s.Exec(ctx, createSQL(db, template))
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "3D000" {
 			return fmt.Errorf("%w: %s", errNoTemplate, template)
@@ -163,45 +142,15 @@ func (p *Provisioner) ensureDatabase(ctx context.Context, s *Session, db tenants
 		}
 		atDatabaseCreated.Hit(ctx)
 	}
-	app, migrator, readonly := tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleMigrator)), tenants.Ident(db.Role(tenants.RoleReadOnly))
 	if e.connectable {
 		return nil
 	}
-	err = s.Exec(ctx, fmt.Sprintf(`
-		REVOKE ALL ON DATABASE %[1]s FROM PUBLIC;
-		GRANT CONNECT, TEMPORARY ON DATABASE %[1]s TO %[2]s, %[3]s;
-		GRANT CONNECT ON DATABASE %[1]s TO %[4]s;
-		ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`, name, migrator, app, readonly))
-	if err != nil {
+	if err := s.Exec(ctx, openSQL(db)); err != nil {
 		return fmt.Errorf("close to PUBLIC, open to its roles: %w", err)
 	}
 	atDatabaseAfter.Hit(ctx)
 	return nil
 }
-
-// grantSQL hands what the template's role made to the owner, and gives each role its rights on what is there and on what the
-// owner will make. %[1]s template role, %[2]s owner, %[3]s app, %[4]s read-only.
-const grantSQL = `
-REASSIGN OWNED BY %[1]s TO %[2]s;
-REVOKE ALL ON SCHEMA public FROM %[1]s;
-DO $grant$
-DECLARE
-  s text;
-BEGIN
-  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
-    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[3]s, %[4]s';
-    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
-    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
-    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[4]s';
-    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[4]s';
-  END LOOP;
-END
-$grant$;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE ON SCHEMAS TO %[3]s, %[4]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON TABLES TO %[4]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON SEQUENCES TO %[4]s`
 
 func (p *Provisioner) ensureContents(ctx context.Context, run Run, node tenants.Node, db tenants.Database) error {
 	conn, err := p.admin.ConnectProvisioner(ctx, node, db.Name, run)
@@ -209,10 +158,8 @@ func (p *Provisioner) ensureContents(ctx context.Context, run Run, node tenants.
 		return err
 	}
 	defer closeConn(conn)
-	sql := fmt.Sprintf(grantSQL, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner()),
-		tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
 	// The batch's last statement counts the history: one round trip for all of it.
-	results, err := conn.PgConn().Exec(ctx, sql+`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`).ReadAll()
+	results, err := conn.PgConn().Exec(ctx, contentsSQL(db, node)).ReadAll()
 	if err != nil {
 		return fmt.Errorf("hand over to the owner: %w", err)
 	}
@@ -226,19 +173,6 @@ func (p *Provisioner) ensureContents(ctx context.Context, run Run, node tenants.
 	}
 	return nil
 }
-
-// isolationSQL looks at the node with the application role's eyes.
-const isolationSQL = `
-SELECT r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls,
-       has_database_privilege('public', current_database(), 'CONNECT'),
-       coalesce((SELECT string_agg(d.datname, ', ' ORDER BY d.datname)
-                 FROM (SELECT datname FROM pg_database
-                       WHERE datallowconn AND datname <> current_database()
-                         AND (datname IN ('postgres', 'template1') OR datname ~ '^(t|tpl)_[0-9a-f]{22}$')
-                         AND has_database_privilege(oid, 'CONNECT')
-                       LIMIT 5) d), '')
-FROM pg_roles r
-WHERE r.rolname = current_user`
 
 // firstConnection logs in as the application does: it proves the password, pays for the relation cache that the first
 // connection to a database builds (about 20 ms), and looks at the isolation from inside.

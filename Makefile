@@ -1,0 +1,57 @@
+# `make` lists what there is to do. Tests get their PostgreSQL from cmd/testpg and need nothing running.
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# How far test-crash goes: full is every fault at every step, short one of each kind.
+CRASH_MATRIX ?= full
+# What bench runs, with durable clusters around it.
+BENCH_CMD ?= go test -run '^$$' -bench . ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo dev test test-crash bench lint fmt deps deps-test clean ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/tenantry
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tenantry ./cmd/tenantry
+
+demo: deps build ## show the main job with a private PostgreSQL, then stop and clean up
+	bin/tenantry dev --demo
+
+dev: deps build ## run a small fleet on this machine until Ctrl-C
+	bin/tenantry dev
+
+test: deps-test ## run all tests with the race detector, against private clusters
+	go run ./cmd/testpg -- go test -race -shuffle=on -timeout 10m ./...
+
+test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
+	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestCrash ./workers/...
+
+bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
+	go run ./cmd/testpg -durable -- $(BENCH_CMD)
+
+lint: $(GOLANGCI) ## run golangci-lint; builds it the first time, which takes minutes
+	$(GOLANGCI) run ./...
+
+fmt: $(GOLANGCI) ## format the Go files and sort their imports
+	$(GOLANGCI) fmt ./...
+
+deps: ## install what `make dev` and `make demo` need: PostgreSQL
+	deploy/install-deps.sh run
+
+deps-test: ## install what the tests need as well
+	deploy/install-deps.sh test
+
+clean: ## remove what was built; the data of `make dev` stays in .tenantry
+	rm -rf bin .tenantry/bin docs/examples/node/node_modules
+
+ci: ## do what CI does
+	.ci/run
+
+# The version is in the name, so another version is another file.
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/.tenantry/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv .tenantry/bin/golangci-lint $@

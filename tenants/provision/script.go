@@ -1,0 +1,115 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/avenit/tenantry/tenants"
+)
+
+// Script is the statements of one build from nothing, as data: what Build sends when nothing is there yet.
+type Script struct {
+	Roles    string // on the maintenance database, as the provisioner
+	Create   string // there too, alone: it runs in no transaction
+	Open     string // there too
+	Contents string // in the new database, as the provisioner
+	Look     string // in the new database, as the application's role
+}
+
+// BuildScript gives the statements of a build.
+func BuildScript(db tenants.Database, node tenants.Node, template string, credentials []tenants.Credential) (Script, error) {
+	roles, err := rolesSQL(db, credentials, nil)
+	if err != nil {
+		return Script{}, err
+	}
+	return Script{Roles: roles, Create: createSQL(db, template), Open: openSQL(db), Contents: contentsSQL(db, node), Look: isolationSQL}, nil
+}
+
+// powerless are the attributes of every role of a tenant.
+const powerless = " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+
+// rolesSQL makes the roles that are missing of have, and sets the passwords of all.
+func rolesSQL(db tenants.Database, credentials []tenants.Credential, have []string) (string, error) {
+	var sql strings.Builder
+	owner := tenants.Ident(db.Owner())
+	if !slices.Contains(have, db.Owner()) {
+		fmt.Fprintf(&sql, "CREATE ROLE %s NOLOGIN%s;\nGRANT %s TO CURRENT_USER;\n", owner, powerless, owner)
+	}
+	for _, c := range credentials {
+		verifier, err := tenants.Verifier(c.Password)
+		if err != nil {
+			return "", err
+		}
+		role, password := tenants.Ident(c.Username), tenants.Literal(verifier)
+		if slices.Contains(have, c.Username) {
+			fmt.Fprintf(&sql, "ALTER ROLE %s PASSWORD %s;\n", role, password)
+			continue
+		}
+		fmt.Fprintf(&sql, "CREATE ROLE %s LOGIN%s PASSWORD %s;\n", role, powerless, password)
+		if c.Role == tenants.RoleMigrator {
+			fmt.Fprintf(&sql, "GRANT %s TO %s;\n", owner, role)
+		}
+	}
+	return sql.String(), nil
+}
+
+// createSQL copies the template into a database that lets nobody in.
+func createSQL(db tenants.Database, template string) string {
+	return fmt.Sprintf("CREATE DATABASE %s OWNER %s TEMPLATE %s ALLOW_CONNECTIONS false",
+		tenants.Ident(db.Name), tenants.Ident(db.Owner()), tenants.Ident(template))
+}
+
+// openSQL closes a database to PUBLIC and then opens it to its own roles.
+func openSQL(db tenants.Database) string {
+	return fmt.Sprintf(`
+REVOKE ALL ON DATABASE %[1]s FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE %[1]s TO %[2]s, %[3]s;
+GRANT CONNECT ON DATABASE %[1]s TO %[4]s;
+ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`, tenants.Ident(db.Name),
+		tenants.Ident(db.Role(tenants.RoleMigrator)), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
+}
+
+// contentsSQL hands over what the template held; its last statement counts the finished statements of the history.
+func contentsSQL(db tenants.Database, node tenants.Node) string {
+	return fmt.Sprintf(grantSQL, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner()),
+		tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly))) +
+		`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`
+}
+
+// grantSQL hands what the template's role made to the owner, and gives each role its rights on what is there and on what the
+// owner will make. %[1]s template role, %[2]s owner, %[3]s app, %[4]s read-only.
+const grantSQL = `
+REASSIGN OWNED BY %[1]s TO %[2]s;
+REVOKE ALL ON SCHEMA public FROM %[1]s;
+DO $grant$
+DECLARE
+  s text;
+BEGIN
+  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
+    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[3]s, %[4]s';
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[4]s';
+    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[4]s';
+  END LOOP;
+END
+$grant$;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE ON SCHEMAS TO %[3]s, %[4]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON TABLES TO %[4]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON SEQUENCES TO %[4]s`
+
+// isolationSQL looks at the node with the application role's eyes.
+const isolationSQL = `
+SELECT r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls,
+       has_database_privilege('public', current_database(), 'CONNECT'),
+       coalesce((SELECT string_agg(d.datname, ', ' ORDER BY d.datname)
+                 FROM (SELECT datname FROM pg_database
+                       WHERE datallowconn AND datname <> current_database()
+                         AND (datname IN ('postgres', 'template1') OR datname ~ '^(t|tpl)_[0-9a-f]{22}$')
+                         AND has_database_privilege(oid, 'CONNECT')
+                       LIMIT 5) d), '')
+FROM pg_roles r
+WHERE r.rolname = current_user`
