@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -294,6 +296,23 @@ func (d *devFleet) moveNode(ctx context.Context, reg *tenants.Registry) error {
 	return nil
 }
 
+// contentName names a folder after its content: reading it as a release takes seconds, for PostgreSQL's grammar is loaded.
+func contentName(folder fs.FS) (string, error) {
+	names, err := fs.Glob(folder, "*.sql")
+	if err != nil {
+		return "", fmt.Errorf("list the sample product: %w", err)
+	}
+	h := sha256.New()
+	for _, name := range names {
+		body, err := fs.ReadFile(folder, name)
+		if err != nil {
+			return "", fmt.Errorf("read the sample product: %w", err)
+		}
+		_, _ = fmt.Fprintf(h, "%s %d\n%s", name, len(body), body)
+	}
+	return "crm-" + hex.EncodeToString(h.Sum(nil)[:4]), nil
+}
+
 // publish publishes the sample product under a name that is its content's.
 func (d *devFleet) publish(ctx context.Context) error {
 	pool, err := d.app.control(ctx)
@@ -304,11 +323,10 @@ func (d *devFleet) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rel, err := release.Read(sample, release.Options{})
+	name, err := contentName(sample)
 	if err != nil {
-		return fmt.Errorf("read the sample product: %w", err)
+		return err
 	}
-	name := "crm-" + rel.Checksum[:8]
 	list, err := release.List(ctx, pool)
 	if err != nil {
 		return err
@@ -451,7 +469,7 @@ The fleet is up.
 Try next, in another terminal in this folder:
 
   tenantry tenant list
-  tenantry tenant create umbrella --wait
+  tenantry tenant create my-first --wait
   psql "$(tenantry tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
   tenantry tenant suspend acme --wait
   tenantry op list

@@ -1,10 +1,12 @@
 -- The fleet: settings, nodes, the databases on them, their credentials, and the tenants that live in them.
 -- A tenant (who) and a database (where) are two rows: a warm database has no tenant yet, a deleted tenant no database any more.
 
+-- Functions that callers outside reach are SECURITY DEFINER or called by workers, and set their search_path. Those called only from
+-- them do not: setting it costs more than they do. Everything they name is qualified or in pg_catalog.
+
 -- new_id makes a typed, roughly time-ordered identifier: prefix, 48 bits of milliseconds, 48 random bits.
 CREATE FUNCTION tenantry.new_id(p_prefix text) RETURNS text
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog
 AS $$
   SELECT p_prefix || '_'
       || lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
@@ -15,7 +17,6 @@ $$;
 -- a PostgreSQL server can read every database's name.
 CREATE FUNCTION tenantry.new_database_name() RETURNS text
 LANGUAGE sql VOLATILE
-SET search_path = pg_catalog
 AS $$
   SELECT 't_' || substr(u, 1, 8) || substr(u, 10, 2) || substr(u, 25, 12)
   FROM (SELECT gen_random_uuid()::text AS u) AS random
@@ -131,7 +132,6 @@ ALTER TABLE tenantry.databases
 -- Every process that keeps pools of tenants listens here and throws away what is older than the epoch.
 CREATE FUNCTION tenantry.announce_epoch() RETURNS trigger
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 BEGIN
   PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch)::text);

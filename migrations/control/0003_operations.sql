@@ -79,7 +79,6 @@ CREATE INDEX operations_kind_time ON tenantry.operations (kind, created_at);
 
 CREATE FUNCTION tenantry.announce_operation() RETURNS trigger
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 BEGIN
   PERFORM pg_notify('tenantry_operations',
@@ -121,7 +120,6 @@ $$;
 -- shown shortens a caller's value for an error message.
 CREATE FUNCTION tenantry.shown(p_value jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog
 AS $$
   SELECT CASE WHEN length(p_value::text) > 80 THEN left(p_value::text, 77) || '…' ELSE p_value::text END
 $$;
@@ -129,7 +127,6 @@ $$;
 -- check_value refuses a value that is not of the type; every type of tenantry.kinds.fields is told here.
 CREATE FUNCTION tenantry.check_value(p_field text, p_type text, p_value jsonb) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_text text := p_value #>> '{}';
@@ -204,7 +201,6 @@ $$;
 -- check_args refuses what the kind does not take, by field, with the fix.
 CREATE FUNCTION tenantry.check_args(p_kind tenantry.kinds, p_args jsonb) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_field text;
@@ -234,7 +230,6 @@ $$;
 -- wake tells idle workers of a queue to fetch now. River's own insert sends the same notification.
 CREATE FUNCTION tenantry.wake(p_queue text) RETURNS void
 LANGUAGE sql
-SET search_path = pg_catalog
 AS $$
   SELECT pg_notify('river.river_insert', json_build_object('queue', p_queue)::text)
 $$;
@@ -246,7 +241,6 @@ CREATE FUNCTION tenantry.append(
   p_tenant text DEFAULT NULL, p_database text DEFAULT NULL, p_parent text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_id text := tenantry.new_id('op');
@@ -279,7 +273,6 @@ $$;
 -- advance gives free tenants to the oldest waiting operation of each. The caller holds the tenants' rows.
 CREATE FUNCTION tenantry.advance(p_tenants text[]) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_queue text;
@@ -459,7 +452,6 @@ $$;
 -- The caller holds the operation's row.
 CREATE FUNCTION tenantry.requeue(p_id text) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_op tenantry.operations;

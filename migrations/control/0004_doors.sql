@@ -2,7 +2,6 @@
 
 CREATE FUNCTION tenantry.setting(p_key text) RETURNS text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog
 AS $$
   SELECT value #>> '{}' FROM tenantry.settings WHERE key = p_key
 $$;
@@ -10,7 +9,6 @@ $$;
 -- asker names who asks: the API may say for whom with SET LOCAL tenantry.requested_by, else it is the session's user.
 CREATE FUNCTION tenantry.asker() RETURNS text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog
 AS $$
   SELECT left(coalesce(nullif(current_setting('tenantry.requested_by', true), ''), session_user), 200)
 $$;
@@ -19,7 +17,6 @@ $$;
 -- wait for the first one's commit; asking the same twice gives the same operation, another question is refused.
 CREATE FUNCTION tenantry.asked_before(p_kind text, p_key text, p_args jsonb) RETURNS tenantry.operations
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_op tenantry.operations;
@@ -45,7 +42,6 @@ $$;
 -- v_database is NULL when no node that fits has a warm one; then the node with the most room builds it.
 CREATE FUNCTION tenantry.place(p_release text, p_node text, p_region text, p_node_labels jsonb, OUT node_id text, OUT database_id text)
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -109,6 +105,9 @@ DECLARE
   v_place record;
   v_tenant text := tenantry.new_id('tnt');
   v_operation text;
+  v_warm boolean;
+  v_database_name text;
+  v_node_name text;
 BEGIN
   SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'provision';
   PERFORM tenantry.check_args(v_kind, v_args);
@@ -130,7 +129,8 @@ BEGIN
   END IF;
   SELECT p.* INTO v_place FROM tenantry.place(v_release, p_node, p_region, p_node_labels) p;
 
-  IF v_place.database_id IS NOT NULL THEN
+  v_warm := v_place.database_id IS NOT NULL;
+  IF v_warm THEN
     INSERT INTO tenantry.tenants (id, slug, name, state, labels, database_id, activated_at)
     VALUES (v_tenant, p_slug, coalesce(p_name, p_slug), 'active', coalesce(p_labels, '{}'), v_place.database_id, now())
     ON CONFLICT DO NOTHING;
@@ -146,34 +146,29 @@ BEGIN
     PERFORM tenantry.refuse('TY003', 'slug', format('slug: tenant %s exists', p_slug), 'choose another slug, or see tenantry tenant show ' || p_slug);
   END IF;
 
-  UPDATE tenantry.databases d
-  SET state = 'assigned', tenant_id = v_tenant, assigned_at = now()
-  WHERE d.id = v_place.database_id AND d.state = 'warm';
-  IF FOUND THEN
+  SELECT d.name, n.name INTO v_database_name, v_node_name
+  FROM tenantry.databases d
+  JOIN tenantry.nodes n ON n.id = d.node_id
+  WHERE d.id = v_place.database_id;
+  IF v_warm THEN
+    UPDATE tenantry.databases d
+    SET state = 'assigned', tenant_id = v_tenant, assigned_at = now()
+    WHERE d.id = v_place.database_id;
     v_operation := tenantry.new_id('op');
     INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, idempotency_key, state, step, requested_by, result, started_at, finished_at)
-    SELECT v_operation, 'provision', v_tenant, d.id, v_args, coalesce(p_idempotency_key, v_operation), 'succeeded', 'claim',
-           tenantry.asker(), jsonb_build_object('database', d.name, 'node', n.name, 'warm', true), now(), now()
-    FROM tenantry.databases d
-    JOIN tenantry.nodes n ON n.id = d.node_id
-    WHERE d.id = v_place.database_id;
+    VALUES (v_operation, 'provision', v_tenant, v_place.database_id, v_args, coalesce(p_idempotency_key, v_operation), 'succeeded', 'claim',
+            tenantry.asker(), jsonb_build_object('database', v_database_name, 'node', v_node_name, 'warm', true), now(), now());
     PERFORM pg_notify('tenantry_warm', v_place.node_id);
   ELSE
     v_operation := tenantry.append(v_kind, v_args, p_idempotency_key, tenantry.asker(), v_tenant, v_place.database_id);
   END IF;
-  RETURN QUERY
-    SELECT t.id, v_operation, t.state, n.name, d.name, true
-    FROM tenantry.tenants t
-    JOIN tenantry.databases d ON d.id = t.database_id
-    JOIN tenantry.nodes n ON n.id = d.node_id
-    WHERE t.id = v_tenant;
+  RETURN QUERY SELECT v_tenant, v_operation, CASE WHEN v_warm THEN 'active' ELSE 'requested' END, v_node_name, v_database_name, true;
 END
 $$;
 
 -- find_tenant gives a live tenant's row by slug or id, locked for the mailbox; a deleted one only by its id.
 CREATE FUNCTION tenantry.find_tenant(p_tenant text) RETURNS tenantry.tenants
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_tenant tenantry.tenants;
@@ -193,7 +188,6 @@ $$;
 -- check_mass refuses what looks like a mistake with many tenants, unless the one tenant is forced by name.
 CREATE FUNCTION tenantry.check_mass(p_kind text, p_tenant tenantry.tenants, p_force text) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 AS $$
 DECLARE
   v_limit bigint;
@@ -328,7 +322,6 @@ $$;
 -- abandon says of a tenant whose provisioning will not go on that it failed: it can be deleted, or provisioned again.
 CREATE FUNCTION tenantry.abandon(p_op tenantry.operations) RETURNS void
 LANGUAGE sql
-SET search_path = pg_catalog
 AS $$
   UPDATE tenantry.tenants SET state = 'failed'
   WHERE p_op.kind = 'provision' AND id = p_op.tenant_id AND state IN ('requested', 'provisioning')
