@@ -104,10 +104,15 @@ func (t *toolbox) provision(ctx context.Context, r *run) (done, error) {
 
 func (t *toolbox) abandonProvision(r *run) record {
 	return func(ctx context.Context, tx pgx.Tx) error {
-		if err := setDatabase(ctx, tx, *r.DatabaseID, "failed"); err != nil {
+		// Only what this operation was making: a tenant that was deleted meanwhile stays what it is.
+		if err := failDatabase(ctx, tx, *r.DatabaseID); err != nil {
 			return err
 		}
-		return move(ctx, tx, *r.TenantID, tenants.StateFailed)
+		_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET state = 'failed' WHERE id = $1 AND state IN ('requested', 'provisioning')`, *r.TenantID)
+		if err != nil {
+			return fmt.Errorf("move tenant to failed: %w", err)
+		}
+		return nil
 	}
 }
 
@@ -117,8 +122,12 @@ func (t *toolbox) warm(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if db.State != "building" && db.State != "failed" {
-		return done{result: map[string]string{"database": db.Name}}, nil // built, and perhaps claimed, by an attempt whose end was lost
+	switch db.State {
+	case "building", "failed":
+	case "warm", "assigned": // built, and perhaps claimed, by an attempt whose end was lost
+		return done{result: map[string]string{"database": db.Name}}, nil
+	default:
+		return done{}, refuse(fmt.Sprintf("database %s is %s", db.Name, db.State), "the pool refills by itself")
 	}
 	if err := t.prov.Build(ctx, r, db.ID); err != nil {
 		return done{}, err
@@ -130,8 +139,15 @@ func (t *toolbox) warm(ctx context.Context, r *run) (done, error) {
 
 func (t *toolbox) abandonWarm(r *run) record {
 	return func(ctx context.Context, tx pgx.Tx) error {
-		return setDatabase(ctx, tx, *r.DatabaseID, "failed")
+		return failDatabase(ctx, tx, *r.DatabaseID)
 	}
+}
+
+func failDatabase(ctx context.Context, tx pgx.Tx, id string) error {
+	if _, err := tx.Exec(ctx, `UPDATE tenantry.databases SET state = 'failed' WHERE id = $1 AND state = 'building'`, id); err != nil {
+		return fmt.Errorf("set database failed: %w", err)
+	}
+	return nil
 }
 
 // retire drops a database that never had a tenant.

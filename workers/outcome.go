@@ -44,6 +44,9 @@ var (
 	errLeaseLost = errors.New("this worker cannot renew its lease")
 )
 
+// errCancelAsked: a person asked to cancel the operation.
+var errCancelAsked = errors.New("asked to cancel")
+
 // refusal ends a run cleanly before it has changed anything: what was asked makes no sense (any more).
 type refusal struct {
 	message, hint string
@@ -59,7 +62,7 @@ func refuse(message, hint string) error { return &refusal{message, hint} }
 //	none                                         succeeded
 //	a newer attempt owns the operation           superseded: nothing is written
 //	the worker stops or lost its lease           handover
-//	the job was cancelled                        cancelled
+//	cancelled by a person                        cancelled where the kind fails cleanly, else handover: it runs to its end
 //	refusal                                      failed
 //	the server cannot be reached                 wait
 //	transient (SQLSTATE classes of apply)        retry, after the last attempt parked
@@ -71,7 +74,10 @@ func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Durati
 		return outcomeSucceeded, 0
 	case errors.Is(err, provision.ErrSuperseded):
 		return outcomeNone, 0
-	case errors.Is(cause, rivertype.ErrJobCancelledRemotely):
+	case errors.Is(cause, rivertype.ErrJobCancelledRemotely), errors.Is(err, errCancelAsked):
+		if !failsCleanly {
+			return outcomeHandover, 0
+		}
 		return outcomeCancelled, 0
 	case errors.Is(cause, errStopping), errors.Is(cause, errLeaseLost):
 		return outcomeHandover, 0

@@ -34,13 +34,15 @@ func (r *run) Step(ctx context.Context, name string, done, total int64) error {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	var current bool
-	err := r.ledger.pool.QueryRow(ctx, `SELECT tenantry.step($1, $2, $3, $4, $5)`, r.ID, r.Attempt(), name, done, total).Scan(&current)
-	if err != nil {
+	var answer string
+	err := r.ledger.pool.QueryRow(ctx, `SELECT tenantry.step($1, $2, $3, $4, $5)`, r.ID, r.Attempt(), name, done, total).Scan(&answer)
+	switch {
+	case err != nil:
 		return fmt.Errorf("record step %s: %w", name, err)
-	}
-	if !current {
+	case answer == "stop":
 		return provision.ErrSuperseded
+	case answer == "cancel":
+		return errCancelAsked
 	}
 	return nil
 }

@@ -141,13 +141,17 @@ type generation struct {
 	client *river.Client[pgxTx]
 	log    zerolog.Logger
 	wg     sync.WaitGroup
+
+	stopLedger context.CancelFunc
 }
 
 // begin starts a life: a row, a River client under the same id, a heartbeat, the chores.
 func (rt *Runtime) begin(ctx context.Context) (*generation, error) {
 	id := newWorkerID(rt.cfg.Host)
 	log := rt.cfg.Log.With().Str("worker_id", id).Logger()
-	l := newLife(ctx, id, rt.cfg.Lease, rt.pools.vital, log)
+	// A life and its ledger outlive the request to stop: running operations have their grace, and their ends must be written.
+	detached := context.WithoutCancel(ctx)
+	l := newLife(detached, id, rt.cfg.Lease, rt.pools.vital, log)
 	g := &generation{life: l, log: log}
 	if err := l.register(ctx, rt.cfg.Host, os.Getpid(), rt.cfg.Version); err != nil {
 		l.cancel(errStopping)
@@ -155,16 +159,18 @@ func (rt *Runtime) begin(ctx context.Context) (*generation, error) {
 	}
 	g.spawn(l.keep)
 	led := newLedger(rt.pools.ledger, id)
-	// The ledger outlives the life, so that its last runs can still be settled.
-	led.Start(ctx)
+	ledgerCtx, stopLedger := context.WithCancel(detached)
+	g.stopLedger = stopLedger
+	led.Start(ledgerCtx)
 	client, err := rt.client(g, led)
 	if err == nil {
-		err = client.Start(context.WithoutCancel(ctx))
+		err = client.Start(detached)
 	}
 	if err != nil {
 		l.cancel(errStopping)
+		stopLedger()
 		g.wg.Wait()
-		return nil, fmt.Errorf("start queue client: %w", errors.Join(err, l.end(context.WithoutCancel(ctx))))
+		return nil, fmt.Errorf("start queue client: %w", errors.Join(err, l.end(detached)))
 	}
 	g.client = client
 	rt.startChores(g)
@@ -268,6 +274,7 @@ func (rt *Runtime) abort(g *generation) {
 	if err := g.client.StopAndCancel(ctx); err != nil {
 		g.log.Error().Err(err).Msg("jobs do not end; their operations will be taken over")
 	}
+	g.stopLedger()
 	g.wg.Wait()
 	if err := g.life.end(context.Background()); err != nil {
 		g.log.Warn().Err(err).Msg("could not sign off; the lease will run out")

@@ -5,7 +5,9 @@ CREATE TABLE tenantry.releases (
   id              text PRIMARY KEY CHECK (id ~ '^rel_[0-9a-f]{24}$'),
   -- The order of publishing. Each release holds every file of the one before it, unchanged, first.
   seq             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-  name            text NOT NULL UNIQUE CHECK (name ~ '^[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$'),
+  -- Not like an id: either finds a release.
+  name            text NOT NULL UNIQUE
+                  CHECK (name ~ '^[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?$' AND name !~ '^rel_'),
   format          text NOT NULL CHECK (length(format) BETWEEN 1 AND 40),
   -- Hex SHA-256 over every file's checksum, in order.
   checksum        text NOT NULL CHECK (checksum ~ '^[0-9a-f]{64}$'),

@@ -10,32 +10,34 @@ CREATE TABLE tenantry.kinds (
   door         boolean NOT NULL,
   -- Attempts that may end in an error before the operation is parked. Lost workers and shutdowns do not count.
   max_attempts smallint NOT NULL CHECK (max_attempts > 0),
+  -- May it be cancelled while it runs? What would leave a tenant between two states runs to its end.
+  cancellable  boolean NOT NULL,
   -- Tenant states in which it may begin.
   from_states  text[] NOT NULL DEFAULT '{}',
   fields       jsonb NOT NULL
 );
 
-INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, from_states, fields) VALUES
-  ('provision', 'provision', 'tenant', true, 8, '{requested,provisioning,failed}',
+INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
+  ('provision', 'provision', 'tenant', true, 8, true, '{requested,provisioning,failed}',
    '{"slug": {"type": "slug", "required": true}, "name": {"type": "name"}, "region": {"type": "word"},
      "node": {"type": "slug"}, "node_labels": {"type": "labels"}, "labels": {"type": "labels"}}'),
-  ('migrate',   'migrate',   'tenant', true, 8, '{active}',
+  ('migrate',   'migrate',   'tenant', true, 8, true, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "release": {"type": "word"}}'),
-  ('suspend',   'provision', 'tenant', true, 12, '{active,suspended}',
+  ('suspend',   'provision', 'tenant', true, 12, false, '{active,suspended}',
    '{"tenant": {"type": "tenant", "required": true}, "reason": {"type": "text"}}'),
-  ('resume',    'provision', 'tenant', true, 12, '{suspended,active}',
+  ('resume',    'provision', 'tenant', true, 12, false, '{suspended,active}',
    '{"tenant": {"type": "tenant", "required": true}}'),
-  ('delete',    'provision', 'tenant', true, 12, '{active,suspended,failed,deleting}',
+  ('delete',    'provision', 'tenant', true, 12, false, '{active,suspended,failed,deleting}',
    '{"tenant": {"type": "tenant", "required": true}, "grace": {"type": "interval"}, "force": {"type": "slug"}}'),
-  ('undelete',  'provision', 'tenant', true, 12, '{deleting,active,suspended,failed}',
+  ('undelete',  'provision', 'tenant', true, 12, false, '{deleting,active,suspended,failed}',
    '{"tenant": {"type": "tenant", "required": true}}'),
-  ('purge',     'provision', 'tenant', true, 12, '{active,suspended,failed,deleting,deleted}',
+  ('purge',     'provision', 'tenant', true, 12, false, '{active,suspended,failed,deleting,deleted}',
    '{"tenant": {"type": "tenant", "required": true}, "confirm": {"type": "slug", "required": true}, "force": {"type": "slug"}}'),
-  ('rotate',    'provision', 'tenant', true, 12, '{active,suspended}',
+  ('rotate',    'provision', 'tenant', true, 12, false, '{active,suspended}',
    '{"tenant": {"type": "tenant", "required": true}}'),
-  ('warm',      'provision', 'none', false, 5, '{}', '{"database": {"type": "word", "required": true}}'),
-  ('retire',    'provision', 'none', false, 12, '{}', '{"database": {"type": "word", "required": true}}'),
-  ('noop',      'default',   'none', true, 3, '{}',
+  ('warm',      'provision', 'none', false, 5, true, '{}', '{"database": {"type": "word", "required": true}}'),
+  ('retire',    'provision', 'none', false, 12, false, '{}', '{"database": {"type": "word", "required": true}}'),
+  ('noop',      'default',   'none', true, 3, true, '{}',
    '{"tenant": {"type": "tenant"}, "note": {"type": "text"}}');
 
 CREATE TABLE tenantry.operations (
@@ -69,13 +71,16 @@ CREATE TABLE tenantry.operations (
   finished_at     timestamptz,
   UNIQUE (kind, idempotency_key),
   CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled')))
-);
-CREATE INDEX operations_mailbox ON tenantry.operations (tenant_id, seq) WHERE state = 'waiting';
-CREATE INDEX operations_tenant ON tenantry.operations (tenant_id, seq DESC);
-CREATE INDEX operations_unfinished ON tenantry.operations (state, seq) WHERE finished_at IS NULL;
+) WITH (fillfactor = 80);
+-- No index names the state, so that an operation moves through its states and steps without touching one (HOT updates); only its
+-- end does. Unfinished operations are few, and their states are looked at one by one.
+CREATE INDEX operations_mailbox ON tenantry.operations (tenant_id, seq) WHERE finished_at IS NULL AND tenant_id IS NOT NULL;
+CREATE INDEX operations_unfinished ON tenantry.operations (seq) WHERE finished_at IS NULL;
+CREATE INDEX operations_tenant ON tenantry.operations (tenant_id, seq DESC) WHERE tenant_id IS NOT NULL;
 CREATE INDEX operations_recent ON tenantry.operations (seq DESC);
 CREATE INDEX operations_parent ON tenantry.operations (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX operations_kind_time ON tenantry.operations (kind, created_at);
+-- What limits count: purges of the last hour, failed warm builds of the last minutes.
+CREATE INDEX operations_counted ON tenantry.operations (kind, created_at) WHERE kind IN ('purge', 'warm');
 
 CREATE FUNCTION tenantry.announce_operation() RETURNS trigger
 LANGUAGE plpgsql
@@ -253,12 +258,11 @@ BEGIN
     WHERE id = p_tenant AND current_operation_id IS NULL;
     v_free := FOUND;
   END IF;
-  INSERT INTO river.river_job (kind, args, queue, max_attempts, state, metadata)
+  INSERT INTO river.river_job (kind, args, queue, max_attempts, state)
   VALUES (p_kind.kind,
           jsonb_strip_nulls(jsonb_build_object('operation_id', v_id, 'tenant_id', p_tenant)),
           p_kind.queue, 1000,
-          CASE WHEN v_free THEN 'available' ELSE 'pending' END::river.river_job_state,
-          jsonb_build_object('operation_id', v_id))
+          CASE WHEN v_free THEN 'available' ELSE 'pending' END::river.river_job_state)
   RETURNING id INTO v_job;
   INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, idempotency_key, state, river_job_id, parent_id, requested_by)
   VALUES (v_id, p_kind.kind, p_tenant, p_database, p_args, coalesce(p_key, v_id),
@@ -283,6 +287,7 @@ BEGIN
       FROM tenantry.operations o
       JOIN tenantry.tenants t ON t.id = o.tenant_id
       WHERE o.tenant_id = ANY (p_tenants)
+        AND o.finished_at IS NULL
         AND o.state = 'waiting'
         AND t.current_operation_id IS NULL
       ORDER BY o.tenant_id, o.seq
@@ -350,18 +355,18 @@ BEGIN
 END
 $$;
 
--- step records how far a run is. False when a newer attempt has taken the operation over: stop at once.
-CREATE FUNCTION tenantry.step(p_id text, p_attempt integer, p_step text, p_done bigint, p_total bigint) RETURNS boolean
+-- step records how far a run is and answers what the run must do: go, stop (a newer attempt has taken the operation over), or
+-- cancel (a person asked).
+CREATE FUNCTION tenantry.step(p_id text, p_attempt integer, p_step text, p_done bigint, p_total bigint) RETURNS text
 LANGUAGE sql
-SET search_path = pg_catalog
 AS $$
   WITH u AS (
     UPDATE tenantry.operations
     SET step = p_step, progress_done = p_done, progress_total = p_total, updated_at = now()
     WHERE id = p_id AND attempt = p_attempt AND state = 'running'
-    RETURNING 1
+    RETURNING cancel_asked
   )
-  SELECT EXISTS (SELECT FROM u)
+  SELECT coalesce((SELECT CASE WHEN cancel_asked THEN 'cancel' ELSE 'go' END FROM u), 'stop')
 $$;
 
 -- settle ends runs: the operation, its River job, the tenant's state and the tenant's mailbox in one transaction.
@@ -465,9 +470,8 @@ BEGIN
       metadata = metadata - 'cancel_attempted_at'
   WHERE id = v_op.river_job_id;
   IF NOT FOUND THEN
-    INSERT INTO river.river_job (kind, args, queue, max_attempts, metadata)
-    VALUES (v_op.kind, jsonb_strip_nulls(jsonb_build_object('operation_id', v_op.id, 'tenant_id', v_op.tenant_id)),
-            v_queue, 1000, jsonb_build_object('operation_id', v_op.id))
+    INSERT INTO river.river_job (kind, args, queue, max_attempts)
+    VALUES (v_op.kind, jsonb_strip_nulls(jsonb_build_object('operation_id', v_op.id, 'tenant_id', v_op.tenant_id)), v_queue, 1000)
     RETURNING id INTO v_job;
   END IF;
   UPDATE tenantry.operations
@@ -629,7 +633,7 @@ BEGIN
     FROM tenantry.tenants t
     LEFT JOIN tenantry.operations o ON o.id = t.current_operation_id
     WHERE (t.current_operation_id IS NOT NULL AND (o.id IS NULL OR o.finished_at IS NOT NULL))
-       OR (t.current_operation_id IS NULL AND EXISTS (SELECT FROM tenantry.operations w WHERE w.tenant_id = t.id AND w.state = 'waiting'))
+       OR (t.current_operation_id IS NULL AND EXISTS (SELECT FROM tenantry.operations w WHERE w.tenant_id = t.id AND w.finished_at IS NULL AND w.state = 'waiting'))
     ORDER BY t.id);
   IF v_tenants = '{}' THEN
     RETURN;

@@ -216,7 +216,7 @@ BEGIN
   SELECT count(*) INTO v_count FROM (
     SELECT t.id FROM tenantry.tenants t WHERE t.state = 'deleting'
     UNION
-    SELECT o.tenant_id FROM tenantry.operations o WHERE o.kind IN ('delete', 'purge') AND o.state NOT IN ('succeeded', 'failed', 'cancelled')
+    SELECT o.tenant_id FROM tenantry.operations o WHERE o.kind IN ('delete', 'purge') AND o.finished_at IS NULL
     EXCEPT
     SELECT p_tenant.id
   ) deleting;
@@ -295,7 +295,7 @@ SET search_path = pg_catalog
 AS $$
 DECLARE
   v_op tenantry.operations;
-  v_queue text;
+  v_kind tenantry.kinds;
 BEGIN
   -- Tenant first, then operation: the order of locks everywhere.
   PERFORM FROM tenantry.tenants t WHERE t.id = (SELECT o.tenant_id FROM tenantry.operations o WHERE o.id = $1) FOR NO KEY UPDATE;
@@ -307,9 +307,13 @@ BEGIN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s has ended: %s', $1, v_op.state), 'only what has not ended can be cancelled');
   END IF;
   IF v_op.state = 'running' THEN
+    SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+    IF NOT v_kind.cancellable THEN
+      PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is running, and a %s that has begun runs to its end', $1, v_op.kind),
+        'wait for it, then ask for the opposite');
+    END IF;
     UPDATE tenantry.operations SET cancel_asked = true, updated_at = now() WHERE id = $1;
-    SELECT k.queue INTO v_queue FROM tenantry.kinds k WHERE k.kind = v_op.kind;
-    PERFORM pg_notify('river.river_control', json_build_object('action', 'cancel', 'job_id', v_op.river_job_id, 'queue', v_queue)::text);
+    PERFORM pg_notify('river.river_control', json_build_object('action', 'cancel', 'job_id', v_op.river_job_id, 'queue', v_kind.queue)::text);
     RETURN 'running';
   END IF;
   PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', $1, 'outcome', 'cancelled', 'error',

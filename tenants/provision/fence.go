@@ -60,12 +60,22 @@ func (p *Provisioner) fence(ctx context.Context, session *Session, db tenants.Da
 	return nil
 }
 
+// Autovacuum and superusers cannot be ended by the provisioner (since CVE-2023-5870): the first makes way by itself, the second
+// are the server's own administrators.
+const endSessionsSQL = `
+SELECT count(pg_terminate_backend(a.pid))
+FROM pg_stat_activity a
+WHERE a.datname = $1
+  AND a.pid <> pg_backend_pid()
+  AND a.backend_type = 'client backend'
+  AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid AND r.rolsuper)`
+
 // endSessions ends the sessions of a database that lets no new ones in, and looks until there are none.
 func endSessions(ctx context.Context, s *Session, database string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		var n int
-		err := s.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, database).Scan(&n)
+		err := s.QueryRow(ctx, endSessionsSQL, database).Scan(&n)
 		if err != nil {
 			return fmt.Errorf("end sessions of %s: %w", database, err)
 		}
