@@ -57,3 +57,5 @@ require (
 	pgregory.net/rapid v1.3.0 // indirect
 	riverqueue.com/riverui v0.22.0 // indirect
 )
+
+ignore ./docs/examples/node/node_modules

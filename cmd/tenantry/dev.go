@@ -101,7 +101,7 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 		say("stopping")
 		return nil
 	case <-d.server.Done():
-		return fmt.Errorf("PostgreSQL ended by itself: %w; its log is %s", d.server.Err(), d.server.LogPath())
+		return d.server.Err()
 	}
 }
 

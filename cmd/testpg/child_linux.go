@@ -1,0 +1,7 @@
+package main
+
+import "syscall"
+
+func childAttributes(ownGroup bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: ownGroup, Pdeathsig: syscall.SIGKILL}
+}
