@@ -1,0 +1,114 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Status of a statement in a database's history.
+type Status string
+
+const (
+	// StatusRunning statements were sent and their outcome is not recorded.
+	StatusRunning Status = "running"
+	// StatusDone statements took effect.
+	StatusDone Status = "done"
+)
+
+// Entry is one row of a database's history.
+type Entry struct {
+	Version string
+	// File is the file's name when the statement was applied.
+	File string
+	// StatementNo counts from 1 within the file.
+	StatementNo int
+	Hash        string
+	Status      Status
+	// OperationID is "" when Options had none.
+	OperationID string
+	// Release is the name of the release that was being applied.
+	Release string
+	// AppliedAt is in UTC, by this database's clock; for a running statement, when it was begun.
+	AppliedAt time.Time
+	// Duration is exact to a millisecond, 0 for a running statement.
+	Duration time.Duration
+}
+
+// history is what a database says of itself.
+type history struct {
+	// exists is false for a database that nothing was ever applied to.
+	exists    bool
+	entries   []Entry
+	release   string
+	releaseID string
+}
+
+// historyCommands read the history; they end a part of their own, since they fail on a database without one.
+func historyCommands() []command {
+	return []command{{sql: historySQL, keep: true}, {sql: metaSQL, keep: true, cut: true}}
+}
+
+// parseHistory reads the replies to historyCommands.
+func parseHistory(replies []reply) (history, error) {
+	for _, r := range replies {
+		if isMissing(r.err) {
+			return history{}, nil
+		}
+		if r.err != nil && !errors.Is(r.err, errSkipped) {
+			return history{}, fmt.Errorf("read history: %w", r.err)
+		}
+	}
+	h := history{exists: true}
+	for _, row := range replies[0].rows {
+		entry, err := parseEntry(row)
+		if err != nil {
+			return history{}, fmt.Errorf("read history: %w", err)
+		}
+		h.entries = append(h.entries, entry)
+	}
+	for _, row := range replies[1].rows {
+		switch string(row[0]) {
+		case metaRelease:
+			h.release = string(row[1])
+		case metaReleaseID:
+			h.releaseID = string(row[1])
+		}
+	}
+	return h, nil
+}
+
+func isMissing(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == pgerrcode.UndefinedTable || pgErr.Code == pgerrcode.InvalidSchemaName)
+}
+
+func parseEntry(row [][]byte) (Entry, error) {
+	no, err := strconv.Atoi(string(row[2]))
+	if err != nil {
+		return Entry{}, fmt.Errorf("statement number: %w", err)
+	}
+	micros, err := strconv.ParseInt(string(row[7]), 10, 64)
+	if err != nil {
+		return Entry{}, fmt.Errorf("applied_at: %w", err)
+	}
+	millis, err := strconv.ParseInt(string(row[8]), 10, 64)
+	if err != nil {
+		return Entry{}, fmt.Errorf("duration_ms: %w", err)
+	}
+	return Entry{
+		Version:     string(row[0]),
+		File:        string(row[1]),
+		StatementNo: no,
+		Hash:        string(row[3]),
+		Status:      Status(row[4]),
+		OperationID: string(row[5]),
+		Release:     string(row[6]),
+		AppliedAt:   time.UnixMicro(micros).UTC(),
+		Duration:    time.Duration(millis) * time.Millisecond,
+	}, nil
+}

@@ -1,0 +1,61 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/avenit/tenantry/migrations/release"
+)
+
+// Options of Apply. The zero value applies as the connection's own role with the default waits.
+type Options struct {
+	// OwnerRole is the role to become with SET ROLE, so that it owns what is made. Defaults to "": none.
+	OwnerRole string
+	// OperationID of the operation or rollout on whose behalf this happens; it is kept in the history. Defaults to "".
+	OperationID string
+	// LockWait is how long another session that changes this database is waited for. Defaults to 30 s; the context
+	// bounds it too.
+	LockWait time.Duration
+	// LockPolicy is how locks on tables are waited for, in files that run in a transaction.
+	LockPolicy LockPolicy
+	// StatementTimeout bounds each statement of a file that runs in a transaction. Defaults to 15 s; negative is
+	// none. Files without a transaction have none: they are where long statements belong.
+	StatementTimeout time.Duration
+	// Progress is told after every statement how many of this call's statements have run, of how many, and which was
+	// last ("00002_invoices.sql:14"). After a rollback the number falls again. It is called on Apply's goroutine, also
+	// while locks are held, and must return at once. Defaults to nil: nobody is told.
+	Progress func(done, total int, what string)
+	// Crash is called with a Point wherever a process could die with consequences. Defaults to nil.
+	Crash func(point string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.LockWait == 0 {
+		o.LockWait = 30 * time.Second
+	}
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = 15 * time.Second
+	}
+	if o.Progress == nil {
+		o.Progress = func(int, int, string) {}
+	}
+	if o.Crash == nil {
+		o.Crash = func(string) {}
+	}
+	o.LockPolicy = o.LockPolicy.withDefaults()
+	return o
+}
+
+// errUnnamed refuses a release that a database could not say it stands at.
+var errUnnamed = errors.New("the release has no name: publish and load it")
+
+func (o Options) validate(rel *release.Release) error {
+	if rel.Name == "" {
+		return errUnnamed
+	}
+	if o.LockWait < 0 {
+		return fmt.Errorf("LockWait is %v", o.LockWait)
+	}
+	return o.LockPolicy.validate()
+}

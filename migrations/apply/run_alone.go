@@ -1,0 +1,133 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/avenit/tenantry/migrations/release"
+)
+
+// runAlone applies a statement that cannot run inside a transaction: intent, look, act, record.
+func (s *session) runAlone(ctx context.Context, u unit) error {
+	statement := u.statements[0]
+	repair := s.repairOf(u)
+	if !u.resuming {
+		s.opts.Crash(PointAloneBefore)
+		if _, err := s.do(ctx, "record intent", s.intentCommand(u, statement)); err != nil {
+			return s.failed(u, statement, err)
+		}
+		s.opts.Crash(PointAloneIntent)
+	}
+	begun := time.Now()
+	done, err := repair.look(ctx, u.resuming)
+	if err != nil {
+		return s.wrapAlone(u, statement, err)
+	}
+	if !done {
+		if err := s.act(ctx, u, repair); err != nil {
+			return err
+		}
+	}
+	s.opts.Crash(PointAloneEffect)
+	if err := s.recordDone(ctx, u, time.Since(begun)); err != nil {
+		return s.failed(u, statement, err)
+	}
+	s.recorded(u)
+	s.opts.Progress(s.applied, s.pending, place(u.file, statement))
+	s.opts.Crash(PointAloneRecorded)
+	return nil
+}
+
+// wrapAlone gives an error its statement, unless it says that itself.
+func (s *session) wrapAlone(u unit, statement release.Statement, err error) error {
+	var unresolved *UnresolvedError
+	if errors.As(err, &unresolved) {
+		return err
+	}
+	return s.failed(u, statement, err)
+}
+
+// act sends the statement and makes sure of its effect. When the server refuses it, what it left behind is cleared and
+// the intent taken back, where that is known to be right.
+func (s *session) act(ctx context.Context, u unit, repair repair) error {
+	statement := u.statements[0]
+	refusal, err := s.send(ctx, statement)
+	if err != nil {
+		return s.failed(u, statement, err)
+	}
+	if refusal == nil {
+		if err := repair.verify(ctx); err != nil {
+			return s.failed(u, statement, err)
+		}
+		return nil
+	}
+	failure := s.failed(u, statement, refusal)
+	clean, err := repair.clear(ctx)
+	if err == nil && clean {
+		_, err = s.do(ctx, "take intent back", command{sql: forgetSQL, args: []string{u.file.Version, strconv.Itoa(statement.No)}})
+	}
+	if err != nil {
+		return fmt.Errorf("%w; %w", failure, err)
+	}
+	return failure
+}
+
+// send runs the statement by itself. A patient one waits for its locks as long as it takes; one that may run again is
+// tried with the lock policy; one of unknown effect is tried once.
+func (s *session) send(ctx context.Context, statement release.Statement) (refusal, lost error) {
+	once := func(lockTimeout time.Duration) error {
+		replies, err := s.exchange(ctx, []command{timeoutsForSession(lockTimeout), {sql: statement.SQL}})
+		if err != nil {
+			lost = err
+			return nil
+		}
+		return errors.Join(replies[0].err, replies[1].err)
+	}
+	switch {
+	case statement.Alone.Patient:
+		refusal = once(0)
+	case statement.Alone.Repair == release.RepairRerun:
+		refusal = s.retry(ctx, once)
+	default:
+		refusal = once(s.opts.LockPolicy.longest())
+	}
+	return refusal, lost
+}
+
+// timeoutsForSession are a part of their own, since the statement must be alone in its.
+func timeoutsForSession(lockTimeout time.Duration) command {
+	c := timeouts(lockTimeout, 0, false)
+	c.cut = true
+	return c
+}
+
+func (s *session) intentCommand(u unit, statement release.Statement) command {
+	return command{
+		sql: intentSQL,
+		args: []string{
+			u.file.Version, u.file.Name, strconv.Itoa(statement.No), statement.Hash, s.opts.OperationID, s.rel.Name,
+		},
+	}
+}
+
+// recordDone turns the intent into a record, together with the release when the unit is the last.
+func (s *session) recordDone(ctx context.Context, u unit, took time.Duration) error {
+	commands := []command{{
+		sql:  doneSQL,
+		args: []string{u.file.Version, strconv.Itoa(u.statements[0].No), strconv.FormatInt(took.Milliseconds(), 10)},
+	}}
+	if u.last {
+		commands = append(commands, s.releaseCommand())
+	}
+	replies, err := s.do(ctx, "record effect", commands...)
+	if err != nil {
+		return err
+	}
+	if replies[0].tag.RowsAffected() != 1 {
+		return errors.New("record effect: the intent is gone from the history")
+	}
+	return nil
+}

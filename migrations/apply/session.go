@@ -1,0 +1,145 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/avenit/tenantry/migrations/release"
+)
+
+// session is one call's use of the connection.
+type session struct {
+	conn *pgconn.PgConn
+	opts Options
+	rel  *release.Release
+	// name is the application_name to leave behind.
+	name   string
+	locked bool
+	// applied counts the statements that this call has applied and recorded, of pending.
+	applied, pending int
+	retries          int
+}
+
+const (
+	// closeTimeout bounds the tidying at the end, which goes on when the caller's context has ended.
+	closeTimeout = 5 * time.Second
+	// bookkeepingTimeout bounds the reading and writing of the history.
+	bookkeepingTimeout = 30 * time.Second
+	// idleTimeout ends a transaction whose process was stopped in the middle, so that it does not keep its locks.
+	idleTimeout = 10 * time.Second
+	// checkInterval is how soon the server notices that its client is gone while a statement runs.
+	checkInterval = 250 * time.Millisecond
+)
+
+func (s *session) exchange(ctx context.Context, commands []command) ([]reply, error) {
+	return exchange(ctx, s.conn, commands, nil)
+}
+
+// do is an exchange of which every command must succeed; step names it in the error.
+func (s *session) do(ctx context.Context, step string, commands ...command) ([]reply, error) {
+	replies, err := s.exchange(ctx, commands)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", step, err)
+	}
+	for _, r := range replies {
+		if r.err != nil {
+			return nil, fmt.Errorf("%s: %w", step, r.err)
+		}
+	}
+	return replies, nil
+}
+
+// open takes the owner's role and the lock and reads the history, in one round trip when the lock is free.
+func (s *session) open(ctx context.Context) (history, error) {
+	var commands []command
+	if s.opts.OwnerRole != "" {
+		commands = append(commands, command{sql: "SET ROLE " + pgx.Identifier{s.opts.OwnerRole}.Sanitize()})
+	}
+	commands = append(commands,
+		command{sql: "SELECT current_setting('application_name')", keep: true},
+		s.settings(),
+		command{sql: tryLockSQL, args: lockKey(), keep: true, cut: true},
+	)
+	head := len(commands)
+	replies, err := s.exchange(ctx, append(commands, historyCommands()...))
+	if err != nil {
+		return history{}, fmt.Errorf("open session: %w", err)
+	}
+	for _, r := range replies[:head] {
+		if r.err != nil {
+			return history{}, fmt.Errorf("open session: %w", r.err)
+		}
+	}
+	s.name = replies[head-3].text(0)
+	if replies[head-1].text(0) == "t" {
+		s.locked = true
+		return parseHistory(replies[head:])
+	}
+	if err := s.waitForLock(ctx); err != nil {
+		return history{}, err
+	}
+	replies, err = s.exchange(ctx, historyCommands())
+	if err != nil {
+		return history{}, fmt.Errorf("read history: %w", err)
+	}
+	return parseHistory(replies)
+}
+
+// settings puts the session's settings in order, whatever the role, the database or an earlier file set.
+func (s *session) settings() command {
+	return command{
+		sql: `
+SELECT set_config('client_connection_check_interval', $1, false),
+       set_config('statement_timeout', $2, false),
+       set_config('lock_timeout', $3, false),
+       set_config('idle_in_transaction_session_timeout', $4, false),
+       set_config('standard_conforming_strings', 'on', false)`,
+		args: []string{millis(checkInterval), millis(bookkeepingTimeout), millis(s.opts.LockPolicy.longest()), millis(idleTimeout)},
+	}
+}
+
+// timeouts sets what one unit's statements may wait and take; zero is no limit. Local ones end with the transaction.
+func timeouts(lock, statement time.Duration, local bool) command {
+	return command{
+		sql:  "SELECT set_config('lock_timeout', $1, $3::boolean), set_config('statement_timeout', $2, $3::boolean)",
+		args: []string{millis(lock), millis(statement), strconv.FormatBool(local)},
+	}
+}
+
+// millis gives a duration as PostgreSQL's settings take it.
+func millis(d time.Duration) string {
+	return strconv.FormatInt(max(d, 0).Milliseconds(), 10) + "ms"
+}
+
+// close leaves the session as it was: no transaction, no settings, no role, no lock. When it cannot, it closes the
+// connection, which releases the lock too.
+func (s *session) close(ctx context.Context) {
+	if s.conn.IsClosed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	var commands []command
+	if s.conn.TxStatus() != 'I' {
+		commands = append(commands, command{sql: "ROLLBACK", cut: true})
+	}
+	if s.opts.OwnerRole != "" {
+		commands = append(commands, command{sql: "RESET ROLE"})
+	}
+	commands = append(commands, command{sql: "RESET ALL"})
+	if s.name != "" {
+		commands = append(commands, command{sql: "SELECT set_config('application_name', $1, false)", args: []string{s.name}})
+	}
+	if s.locked {
+		commands = append(commands, command{sql: unlockSQL, args: lockKey()})
+	}
+	if _, err := s.do(ctx, "close session", commands...); err != nil {
+		// The error is left out on purpose: closing the connection does what the commands did not.
+		_ = s.conn.Close(ctx)
+	}
+}

@@ -1,0 +1,36 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/avenit/tenantry/migrations/release"
+)
+
+// sqlState returns the server's code, "" when the error is not the server's.
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}
+
+// errorLine returns the line of the file that the server's error points at, else the one on which the statement begins.
+func errorLine(statement release.Statement, err error) int {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Position <= 0 {
+		return statement.Line
+	}
+	characters := []rune(statement.SQL)
+	at := min(int(pgErr.Position)-1, len(characters))
+	return statement.Line + strings.Count(string(characters[:at]), "\n")
+}
+
+// place names a statement for progress.
+func place(file *release.File, statement release.Statement) string {
+	return fmt.Sprintf("%s:%d", file.Name, statement.Line)
+}

@@ -1,0 +1,75 @@
+package opshttp
+
+// surveySQL measures the fleet in one query: a column per field of survey. It reads what is unfinished or alive, through
+// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive and River's for fetching; what
+// has ended, and grows for ever, it does not touch. $1 is the states of tenants that are counted, $2 those of
+// databases, $3 how many workers are told one by one.
+const surveySQL = `
+SELECT
+  (SELECT coalesce(jsonb_object_agg(o.state, o.n), '{}')
+   FROM (SELECT state, count(*) AS n
+         FROM tenantry.operations
+         WHERE finished_at IS NULL
+         GROUP BY state) o) AS operations,
+
+  (SELECT coalesce(jsonb_object_agg(o.kind, o.n), '{}')
+   FROM (SELECT kind, count(*) AS n
+         FROM tenantry.operations
+         WHERE finished_at IS NULL AND state = 'parked'
+         GROUP BY kind) o) AS parked,
+
+  (SELECT coalesce(jsonb_object_agg(j.queue, jsonb_build_object('available', j.n, 'oldest', j.oldest)), '{}')
+   FROM (SELECT queue, count(*) AS n, greatest(0, extract(epoch FROM now() - min(scheduled_at))) AS oldest
+         FROM river.river_job
+         WHERE state = 'available'
+         GROUP BY queue) j) AS queues,
+
+  (SELECT coalesce(jsonb_object_agg(q.name, q.paused_at IS NOT NULL), '{}')
+   FROM river.river_queue q) AS paused,
+
+  (SELECT coalesce(jsonb_object_agg(t.state, t.n), '{}')
+   FROM (SELECT state, count(*) AS n
+         FROM tenantry.tenants
+         WHERE state = ANY ($1)
+         GROUP BY state) t) AS tenants,
+
+  (SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'name', n.name, 'state', n.state, 'region', n.region, 'connections', n.max_connections,
+            'max_tenants', n.max_tenants, 'warm_target', n.warm_target, 'databases', d.by_state, 'warm', w.n)
+          ORDER BY n.name), '[]')
+   FROM tenantry.nodes n
+   CROSS JOIN LATERAL (
+     SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}') AS by_state
+     FROM (SELECT d.state, count(*) AS n
+           FROM tenantry.databases d
+           WHERE d.node_id = n.id AND d.state = ANY ($2)
+           GROUP BY d.state) s) d
+   CROSS JOIN LATERAL (
+     SELECT count(*) AS n
+     FROM tenantry.databases d
+     WHERE d.node_id = n.id AND d.state = 'warm'
+       AND d.release_id = (SELECT r.id FROM tenantry.releases r
+                           WHERE r.name = (SELECT c.value #>> '{}' FROM tenantry.settings c WHERE c.key = 'current_release'))) w
+  ) AS nodes,
+
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'age', w.age, 'live', w.age < w.lease) ORDER BY w.age DESC), '[]')
+   FROM (SELECT id, greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at)) AS age, extract(epoch FROM lease) AS lease
+         FROM tenantry.workers
+         WHERE state = 'alive'
+         ORDER BY heartbeat_at
+         LIMIT $3) w) AS workers,
+
+  (SELECT count(*)
+   FROM tenantry.workers
+   WHERE state = 'alive' AND heartbeat_at > clock_timestamp() - lease) AS live`
+
+// outcomesSQL is how the newest operations ended, those that have; $1 is how many are looked at.
+const outcomesSQL = `
+SELECT coalesce(jsonb_object_agg(o.state, o.n), '{}')
+FROM (SELECT newest.state, count(*) AS n
+      FROM (SELECT state, finished_at
+            FROM tenantry.operations
+            ORDER BY seq DESC
+            LIMIT $1) newest
+      WHERE newest.finished_at IS NOT NULL
+      GROUP BY newest.state) o`
