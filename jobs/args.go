@@ -82,12 +82,29 @@ const (
 	KindRetire = "retire"
 )
 
+// Kind is the operation's kind.
 func (Provision) Kind() string { return "provision" }
-func (Migrate) Kind() string   { return "migrate" }
-func (Suspend) Kind() string   { return "suspend" }
-func (Resume) Kind() string    { return "resume" }
-func (Delete) Kind() string    { return "delete" }
-func (Undelete) Kind() string  { return "undelete" }
-func (Purge) Kind() string     { return "purge" }
-func (Rotate) Kind() string    { return "rotate" }
-func (Noop) Kind() string      { return "noop" }
+
+// Kind is the operation's kind.
+func (Migrate) Kind() string { return "migrate" }
+
+// Kind is the operation's kind.
+func (Suspend) Kind() string { return "suspend" }
+
+// Kind is the operation's kind.
+func (Resume) Kind() string { return "resume" }
+
+// Kind is the operation's kind.
+func (Delete) Kind() string { return "delete" }
+
+// Kind is the operation's kind.
+func (Undelete) Kind() string { return "undelete" }
+
+// Kind is the operation's kind.
+func (Purge) Kind() string { return "purge" }
+
+// Kind is the operation's kind.
+func (Rotate) Kind() string { return "rotate" }
+
+// Kind is the operation's kind.
+func (Noop) Kind() string { return "noop" }

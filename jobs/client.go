@@ -213,7 +213,7 @@ func (c *Client) SubmitMany(ctx context.Context, args []Args, opts *Options) ([]
 				return err //nolint:wrapcheck // doorError looks at it
 			})
 		}
-		return tx.SendBatch(ctx, batch).Close() //nolint:wrapcheck // doorError looks at it
+		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
 		return nil, doorError("submit", err)

@@ -72,8 +72,7 @@ func apiConn(t *testing.T, f *fleettest.Fleet) *pgx.Conn {
 func refusal(t *testing.T, err error) (code, field, message string) {
 	t.Helper()
 	require.Error(t, err)
-	var refused *jobs.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*jobs.Error](err); ok {
 		codes := map[error]string{jobs.ErrInvalid: "TY001", jobs.ErrNotFound: "TY002", jobs.ErrConflict: "TY003", jobs.ErrRefused: "TY004"}
 		return codes[refused.Unwrap()], refused.Field, refused.Message
 	}

@@ -30,8 +30,7 @@ func Example() {
 			&jobs.Options{IdempotencyKey: "signup/4711", RequestedBy: "alice@example.com"})
 		return err
 	})
-	var refused *jobs.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*jobs.Error](err); ok {
 		fmt.Println("refused:", refused.Field, refused.Message, refused.Fix)
 		return
 	}

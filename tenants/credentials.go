@@ -8,8 +8,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNoCredential: the database has no credential for that role (yet, or any more).
+// ErrNoCredential says that the database has no credential for that role (yet, or any more).
 var ErrNoCredential = errors.New("there is no credential")
+
+// ErrNotCurrent says that the attempt on whose behalf something was to be written is not the newest of its operation. Nothing was.
+var ErrNotCurrent = errors.New("not the newest attempt")
+
+// Attempt is on whose behalf something is written: it is, as long as no newer attempt of the operation has begun and the
+// operation has not ended.
+type Attempt struct {
+	OperationID string
+	Number      int
+}
+
+// holdAttemptSQL keeps an attempt the newest until the transaction ends; no row says that it is not.
+const holdAttemptSQL = `SELECT true FROM tenantry.operations WHERE id = $1 AND attempt = $2 AND state = 'running' FOR SHARE`
 
 // Credential is a login of a tenant's database.
 type Credential struct {
@@ -44,11 +57,14 @@ func (r *Registry) Credential(ctx context.Context, databaseID string, role Role)
 
 // EnsureCredentials returns a database's logins and makes those it lacks. They are stored before a role gets its password, so
 // that a run that comes after a crash finds and uses the same ones. With a renewal, such as an operation's id, passwords of
-// any other renewal are replaced: asking again with the same one changes nothing more.
-func (r *Registry) EnsureCredentials(ctx context.Context, db Database, renewal string) ([]Credential, error) {
+// any other renewal are replaced: asking again with the same one changes nothing more. An attempt that is not the newest, such
+// as that of a worker that was frozen, gets ErrNotCurrent: it would replace what a later rotation has made, or store
+// passwords of a database that is gone.
+func (r *Registry) EnsureCredentials(ctx context.Context, db Database, renewal string, by Attempt) ([]Credential, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	batch := &pgx.Batch{}
+	batch := &pgx.Batch{} // one implicit transaction
+	batch.Queue(holdAttemptSQL, by.OperationID, by.Number)
 	for _, role := range LoginRoles() {
 		sealed, err := r.keys.Seal(purpose(db.ID, role), NewPassword())
 		if err != nil {
@@ -56,14 +72,22 @@ func (r *Registry) EnsureCredentials(ctx context.Context, db Database, renewal s
 		}
 		batch.Queue(`
 			INSERT INTO tenantry.credentials AS c (database_id, role, username, sealed, renewal)
-			VALUES ($1, $2, $3, $4, $5)
+			SELECT $1, $2, $3, $4, $5
+			FROM tenantry.operations
+			WHERE id = $6 AND attempt = $7 AND state = 'running'
 			ON CONFLICT (database_id, role) DO UPDATE
 			SET sealed = excluded.sealed, renewal = excluded.renewal, rotated_at = now()
-			WHERE $5 <> '' AND c.renewal <> $5`, db.ID, role, db.Role(role), sealed, renewal)
+			WHERE $5 <> '' AND c.renewal <> $5`, db.ID, role, db.Role(role), sealed, renewal, by.OperationID, by.Number)
 	}
 	batch.Queue(`SELECT role, username, sealed FROM tenantry.credentials WHERE database_id = $1`, db.ID)
 	results := r.pool.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }()
+	var current bool
+	if err := results.QueryRow().Scan(&current); errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotCurrent
+	} else if err != nil {
+		return nil, fmt.Errorf("hold attempt: %w", err)
+	}
 	for range LoginRoles() {
 		if _, err := results.Exec(); err != nil {
 			return nil, fmt.Errorf("store credentials: %w", err)

@@ -21,7 +21,7 @@ type NodeRow struct {
 	WarmTarget     int
 }
 
-// ErrNodeElsewhere: a node of that name stands at another address.
+// ErrNodeElsewhere says that a node of that name stands at another address.
 var ErrNodeElsewhere = errors.New("the node stands at another address")
 
 // PutNode writes a node's row before its server is touched: the name and the sealed password of its provisioner are

@@ -152,7 +152,7 @@ func one[T any](ctx context.Context, q Querier, sql string, args ...any) (T, err
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		var zero T
-		return zero, err //nolint:wrapcheck // callers wrap
+		return zero, err
 	}
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T]) //nolint:wrapcheck // callers wrap
 }
@@ -162,7 +162,7 @@ func all[T any](ctx context.Context, q Querier, sql string, args ...any) ([]T, e
 	defer cancel()
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // callers wrap
+		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByName[T]) //nolint:wrapcheck // callers wrap
 }
@@ -202,23 +202,28 @@ func (r *Registry) Template(ctx context.Context, nodeID, releaseID string) (name
 	return name, ready, wrapf(err, "read template")
 }
 
-// TemplateReady records that a template can be copied.
-func (r *Registry) TemplateReady(ctx context.Context, nodeID, releaseID string) error {
-	return r.setTemplate(ctx, nodeID, releaseID, "ready")
+// TemplateReady records that a template can be copied. ErrNotCurrent: a newer attempt builds it anew.
+func (r *Registry) TemplateReady(ctx context.Context, nodeID, releaseID string, by Attempt) error {
+	return r.setTemplate(ctx, nodeID, releaseID, "ready", by)
 }
 
 // TemplateLost records that a template is not there any more, so that it is built again.
-func (r *Registry) TemplateLost(ctx context.Context, nodeID, releaseID string) error {
-	return r.setTemplate(ctx, nodeID, releaseID, "building")
+func (r *Registry) TemplateLost(ctx context.Context, nodeID, releaseID string, by Attempt) error {
+	return r.setTemplate(ctx, nodeID, releaseID, "building", by)
 }
 
-func (r *Registry) setTemplate(ctx context.Context, nodeID, releaseID, state string) error {
+func (r *Registry) setTemplate(ctx context.Context, nodeID, releaseID, state string, by Attempt) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	_, err := r.pool.Exec(ctx, `
+	tag, err := r.pool.Exec(ctx, `
+		WITH current AS MATERIALIZED (`+holdAttemptSQL+`)
 		UPDATE tenantry.templates
-		SET state = $3, ready_at = CASE WHEN $3 = 'ready' THEN now() END
-		WHERE node_id = $1 AND release_id = $2`, nodeID, releaseID, state)
+		SET state = $5, ready_at = CASE WHEN $5 = 'ready' THEN now() END
+		FROM current
+		WHERE node_id = $3 AND release_id = $4`, by.OperationID, by.Number, nodeID, releaseID, state)
+	if err == nil && tag.RowsAffected() == 0 {
+		return ErrNotCurrent
+	}
 	return wrapf(err, "record template")
 }
 

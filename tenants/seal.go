@@ -23,7 +23,7 @@ type sealingKey struct {
 	aead cipher.AEAD
 }
 
-// ErrNoKey: what was sealed needs a key that the keyring does not have.
+// ErrNoKey says that what was sealed needs a key that the keyring does not have.
 var ErrNoKey = errors.New("no key in TENANTRY_SECRET_KEY opens it")
 
 // NewKey makes a random key in the form that ParseKeys reads.

@@ -2,8 +2,8 @@ package tenants
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
+	"strings"
 )
 
 // SplitURL checks a postgres:// URL and returns it without its password, and the password.
@@ -15,11 +15,18 @@ func SplitURL(raw string) (bare, password string, err error) {
 	if (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" {
 		return "", "", errors.New("is not a postgres:// URL with a host; give postgres://user:password@host:port/database")
 	}
+	if u.User == nil && strings.Contains(raw, "@") {
+		// Else the rest of a password that began with digits and a slash would be taken for the database's name, and stored.
+		return "", "", errors.New("has an @ but no user: write / ? # of the password as %2F %3F %23")
+	}
 	password, _ = u.User.Password()
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
 	}
-	query := u.Query()
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", "", errors.New("has settings after the ? that cannot be read") // a password may be among them
+	}
 	if p := query.Get("password"); p != "" {
 		password = p
 		query.Del("password")
@@ -39,11 +46,8 @@ func JoinURL(base, database, user, password string) (string, error) {
 	return u.String(), nil
 }
 
-// RedactURLError drops a connection string from an error about it: it may hold a password.
-func RedactURLError(err error) error {
-	var parse *url.Error
-	if errors.As(err, &parse) {
-		return fmt.Errorf("is not a URL: %w", parse.Err)
-	}
+// RedactURLError replaces an error about a connection string. Both the parser's words and what they are about may hold a
+// password: a / in it makes a part of it an "invalid port".
+func RedactURLError(error) error {
 	return errors.New("connection settings cannot be read; give postgres://user:password@host:port/database")
 }

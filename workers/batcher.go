@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // errStopped: the batcher's owner has ended.
@@ -86,7 +87,7 @@ func (b *batcher[I, O]) do(ctx context.Context, input I) (O, error) {
 	select {
 	case b.in <- it:
 	case <-ctx.Done():
-		return zero, ctx.Err()
+		return zero, fmt.Errorf("wait for the ledger: %w", ctx.Err())
 	case <-b.done:
 		return zero, errStopped
 	}
@@ -94,7 +95,7 @@ func (b *batcher[I, O]) do(ctx context.Context, input I) (O, error) {
 	case a := <-it.out:
 		return a.output, a.err
 	case <-ctx.Done():
-		return zero, ctx.Err()
+		return zero, fmt.Errorf("wait for the ledger: %w", ctx.Err())
 	case <-b.done:
 		// The answer may have come just before the end.
 		select {

@@ -82,7 +82,7 @@ func (c Config) validate() error {
 	case c.FetchCooldown < time.Millisecond:
 		return fmt.Errorf("fetch cooldown: %s is too short; give at least 1ms", c.FetchCooldown)
 	}
-	any := false
+	works := false
 	for queue, n := range c.Concurrency {
 		if _, known := defaultConcurrency[queue]; !known {
 			return fmt.Errorf("concurrency: there is no queue %q; queues are %v", queue, jobs.Queues())
@@ -90,9 +90,9 @@ func (c Config) validate() error {
 		if n < 0 || n > 10000 {
 			return fmt.Errorf("concurrency: %s=%d is not from 0 to 10000", queue, n)
 		}
-		any = any || n > 0
+		works = works || n > 0
 	}
-	if !any {
+	if !works {
 		return fmt.Errorf("concurrency: every queue is off")
 	}
 	return nil

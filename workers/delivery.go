@@ -48,9 +48,9 @@ func (d *delivery) Work(ctx context.Context, job *river.Job[jobs.Delivery]) erro
 	switch op.Verdict {
 	case verdictRun:
 	case verdictFenced:
-		return river.JobSnooze(time.Second) // another worker takes it; this process starts anew
+		return river.JobSnooze(time.Second) //nolint:wrapcheck // a signal to River; another worker takes it, this process starts anew
 	case verdictUnknown:
-		return river.JobCancel(fmt.Errorf("there is no operation %s in the ledger", job.Args.OperationID))
+		return river.JobCancel(fmt.Errorf("there is no operation %s in the ledger", job.Args.OperationID)) //nolint:wrapcheck // a signal to River
 	case verdictFinal, verdictWaiting:
 		d.log.Info().Str("operation_id", op.ID).Str("job_kind", op.Kind).Str("verdict", string(op.Verdict)).Msg("job had nothing to do")
 		return nil

@@ -28,9 +28,9 @@ func (t *toolbox) closeTenant(ctx context.Context, r *run, to tenants.State, als
 			if err := move(ctx, tx, *r.TenantID, to); err != nil {
 				return err
 			}
-			return tx.QueryRow(ctx, `SELECT tenantry.fence_tenant($1)`, *r.TenantID).Scan(&seq) //nolint:wrapcheck // r.change wraps
+			return tx.QueryRow(ctx, `SELECT tenantry.fence_tenant($1)`, *r.TenantID).Scan(&seq)
 		}
-		return tx.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM tenantry.fences WHERE tenant_id = $1`, *r.TenantID).Scan(&seq) //nolint:wrapcheck // r.change wraps
+		return tx.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM tenantry.fences WHERE tenant_id = $1`, *r.TenantID).Scan(&seq)
 	})
 	return seq, err
 }

@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,10 +19,8 @@ func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) 
 	if err != nil {
 		return tenant, err
 	}
-	for _, s := range allowed {
-		if tenant.State == s {
-			return tenant, nil
-		}
+	if slices.Contains(allowed, tenant.State) {
+		return tenant, nil
 	}
 	return tenant, refuse(fmt.Sprintf("tenant %s is %s, %s is not possible then", tenant.Slug, tenant.State, r.Kind),
 		"see tenantry tenant show "+tenant.Slug)

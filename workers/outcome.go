@@ -106,8 +106,7 @@ func backoff(n int, limit time.Duration) time.Duration {
 
 // unreachable: nobody answered, or the server says that it takes nobody just now.
 func unreachable(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == "57P03" || pg.Code == "53300" // starting up or shutting down; out of connections
 	}
 	var connect *pgconn.ConnectError

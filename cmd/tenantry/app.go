@@ -91,7 +91,7 @@ func findDevEnv() (string, map[string]string, error) {
 
 // readDevEnv reads lines KEY=VALUE; others are comments.
 func readDevEnv(path string) (map[string]string, error) {
-	body, err := os.ReadFile(path)
+	body, err := os.ReadFile(path) //nolint:gosec // the path is ours: DIR/dev.env
 	if err != nil {
 		return nil, err //nolint:wrapcheck // callers name the file
 	}
@@ -188,7 +188,7 @@ func (a *app) log() (zerolog.Logger, error) {
 		return zerolog.Nop(), usageError("TENANTRY_LOG_LEVEL: %q is no level; use debug, info, warn or error", a.env.LogLevel)
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano
-	var out io.Writer = a.err
+	out := a.err
 	switch a.env.LogFormat {
 	case "json":
 	case "console":

@@ -186,13 +186,13 @@ func (d *devFleet) prepare(ctx context.Context) error {
 		return fmt.Errorf("read dev.env: %w", err)
 	}
 	d.values = map[string]string{}
-	for key, make := range map[string]func() string{
+	for key, create := range map[string]func() string{
 		"TENANTRY_SECRET_KEY":   tenants.NewKey,
 		"TENANTRY_OPS_USER":     func() string { return "dev" },
 		"TENANTRY_OPS_PASSWORD": tenants.NewPassword,
 	} {
 		if d.values[key] = values[key]; values[key] == "" {
-			d.values[key] = make()
+			d.values[key] = create()
 		}
 	}
 	admin, err := pgx.Connect(ctx, d.server.URL("postgres"))

@@ -95,12 +95,20 @@ func (a *app) opShow() *cobra.Command {
 
 func (a *app) printOp(op jobs.Operation) {
 	rows := [][]string{
-		{"id", op.ID}, {"kind", op.Kind}, {"tenant", deref(op.Tenant)}, {"state", string(op.State)}, {"step", op.Step},
+		{"id", op.ID},
+		{"kind", op.Kind},
+		{"tenant", deref(op.Tenant)},
+		{"state", string(op.State)},
+		{"step", op.Step},
 		{"progress", fmt.Sprintf("%d of %d", op.Progress.Done, op.Progress.Total)},
 		{"attempt", fmt.Sprintf("%d (%d failed, %d lost their worker)", op.Attempt, op.Failures, op.Reaps)},
-		{"args", string(op.Args)}, {"result", string(op.Result)},
-		{"asked by", op.RequestedBy}, {"idempotency key", op.IdempotencyKey}, {"worker", deref(op.WorkerID)},
-		{"created", op.CreatedAt.UTC().Format(time.RFC3339)}, {"took", took(op)},
+		{"args", string(op.Args)},
+		{"result", string(op.Result)},
+		{"asked by", op.RequestedBy},
+		{"idempotency key", op.IdempotencyKey},
+		{"worker", deref(op.WorkerID)},
+		{"created", op.CreatedAt.UTC().Format(time.RFC3339)},
+		{"took", took(op)},
 	}
 	if op.Error != nil {
 		rows = append(rows, []string{"error", op.Error.Message}, []string{"error code", op.Error.Code}, []string{"what to do", op.Error.Hint})

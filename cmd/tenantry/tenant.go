@@ -62,8 +62,7 @@ func (a *app) submitEach(c *cobra.Command, names []string, args func(string) job
 		}
 		id, err := client.Submit(c.Context(), args(name), &jobs.Options{IdempotencyKey: key, RequestedBy: a.requester()})
 		if err != nil {
-			var refusal *jobs.Error
-			if !errors.As(err, &refusal) {
+			if _, ok := errors.AsType[*jobs.Error](err); !ok {
 				return err
 			}
 			refused = err
@@ -220,8 +219,16 @@ func (a *app) tenantShow() *cobra.Command {
 				return err
 			}
 			rows := [][2]string{
-				{"id", t.ID}, {"slug", t.Slug}, {"name", t.Name}, {"state", string(t.State)}, {"node", t.Node}, {"region", t.Region},
-				{"database", t.Database}, {"release", t.Release}, {"labels", labelText(t.Labels)}, {"at work", deref(t.CurrentOperationID)},
+				{"id", t.ID},
+				{"slug", t.Slug},
+				{"name", t.Name},
+				{"state", string(t.State)},
+				{"node", t.Node},
+				{"region", t.Region},
+				{"database", t.Database},
+				{"release", t.Release},
+				{"labels", labelText(t.Labels)},
+				{"at work", deref(t.CurrentOperationID)},
 				{"created", t.CreatedAt.UTC().Format(time.RFC3339)},
 			}
 			if t.DeleteAfter != nil && t.State == tenants.StateDeleting {

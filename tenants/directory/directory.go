@@ -21,7 +21,7 @@ import (
 	"github.com/avenit/tenantry/tenants/poolcache"
 )
 
-// ErrNotActive: the tenant has no sessions in the state it is in.
+// ErrNotActive says that the tenant has no sessions in the state it is in.
 var ErrNotActive = errors.New("the tenant is not active")
 
 const queryTimeout = 5 * time.Second

@@ -28,7 +28,7 @@ type bundle struct {
 // newBundle starts a cache whose tenants are the shared databases, all of them on the node "live".
 func newBundle(tb testing.TB, cfg poolcache.Config) *bundle {
 	tb.Helper()
-	b := &bundle{user: user(tb), clock: newClock()}
+	b := &bundle{user: newUser(tb), clock: newClock()}
 	b.resolver = &resolver{targets: map[string]poolcache.Target{}}
 	for _, database := range databases(tb, fleetSize) {
 		b.resolver.set(database, b.user.Target("live", database))

@@ -16,7 +16,7 @@ import (
 )
 
 func TestStopReturnsEverything(t *testing.T) { //nolint:paralleltest // it counts goroutines
-	u := user(t)
+	u := newUser(t)
 	tenants := databases(t, 20)
 	before := runtime.NumGoroutine()
 	cache, err := poolcache.New(poolcache.Config{}, poolcache.ResolverFunc(

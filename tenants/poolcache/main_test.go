@@ -90,8 +90,8 @@ func databases(tb testing.TB, n int) []string {
 	return f.Databases[:n]
 }
 
-// user makes a role for one test alone, so that its connections can be told from those of others.
-func user(tb testing.TB) *poolbench.Fleet {
+// newUser makes a role for one test alone, so that its connections can be told from those of others.
+func newUser(tb testing.TB) *poolbench.Fleet {
 	tb.Helper()
 	url, err := databaseURL()
 	require.NoError(tb, err)

@@ -206,8 +206,7 @@ func (a *Admin) ConnectProvisioner(ctx context.Context, node tenants.Node, datab
 
 // connectError keeps the server's answer and drops the rest of pgconn's text, which lists connection settings.
 func connectError(err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg
 	}
 	return err

@@ -54,7 +54,7 @@ func (p *Provisioner) Build(ctx context.Context, run Run, databaseID string) err
 	if err := p.step(ctx, run, "roles"); err != nil {
 		return err
 	}
-	credentials, err := p.ensureRoles(ctx, session, db, "")
+	credentials, err := p.ensureRoles(ctx, run, session, db, "")
 	if err != nil {
 		return fmt.Errorf("roles: %w", err)
 	}
@@ -64,7 +64,7 @@ func (p *Provisioner) Build(ctx context.Context, run Run, databaseID string) err
 	if err := p.ensureDatabase(ctx, session, db, template); err != nil {
 		if errors.Is(err, errNoTemplate) {
 			// Somebody dropped it behind our back: the next attempt builds it anew.
-			err = errors.Join(err, p.reg.TemplateLost(ctx, node.ID, db.ReleaseID))
+			err = errors.Join(err, superseded(p.reg.TemplateLost(ctx, node.ID, db.ReleaseID, attempt(run))))
 		}
 		return fmt.Errorf("database: %w", err)
 	}
@@ -91,11 +91,11 @@ func (p *Provisioner) step(ctx context.Context, run Run, name string) error {
 
 // ensureRoles makes the roles that are missing and sets their passwords. The provisioner becomes a member of the owner, to make
 // its database and hand it what is in it.
-func (p *Provisioner) ensureRoles(ctx context.Context, s *Session, db tenants.Database, renewal string) ([]tenants.Credential, error) {
+func (p *Provisioner) ensureRoles(ctx context.Context, run Run, s *Session, db tenants.Database, renewal string) ([]tenants.Credential, error) {
 	atRolesBefore.Hit(ctx)
-	credentials, err := p.reg.EnsureCredentials(ctx, db, renewal)
+	credentials, err := p.reg.EnsureCredentials(ctx, db, renewal, attempt(run))
 	if err != nil {
-		return nil, err
+		return nil, superseded(err)
 	}
 	atRolesIntent.Hit(ctx)
 	rows, err := s.Query(ctx, `SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)`, db.Roles())

@@ -123,6 +123,6 @@ func (p *Provisioner) Rotate(ctx context.Context, run Run, databaseID string) er
 		return err
 	}
 	defer session.Close()
-	_, err = p.ensureRoles(ctx, session, db, run.OperationID())
+	_, err = p.ensureRoles(ctx, run, session, db, run.OperationID())
 	return err
 }

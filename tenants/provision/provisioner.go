@@ -53,13 +53,3 @@ func (s *Session) entry(ctx context.Context, database string) (entry, error) {
 	}
 	return e, nil
 }
-
-// sessions counts the sessions in a database, this one not among them.
-func (s *Session) sessions(ctx context.Context, database string) (int, error) {
-	var n int
-	err := s.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, database).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count sessions of %s: %w", database, err)
-	}
-	return n, nil
-}

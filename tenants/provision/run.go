@@ -6,9 +6,11 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants"
 )
 
-// ErrSuperseded: a newer attempt has taken the operation over. Whoever meets it stops at once and records nothing.
+// ErrSuperseded says that a newer attempt has taken the operation over. Whoever meets it stops at once and records nothing.
 var ErrSuperseded = errors.New("superseded by a newer attempt")
 
 // Run is the attempt of an operation on whose behalf a step acts.
@@ -37,3 +39,15 @@ func sessionName(run Run) string {
 }
 
 func sessionPrefix(run Run) string { return "tenantry/" + run.OperationID() + "/" }
+
+func attempt(run Run) tenants.Attempt {
+	return tenants.Attempt{OperationID: run.OperationID(), Number: run.Attempt()}
+}
+
+// superseded says the registry's refusal of an old attempt in this package's word.
+func superseded(err error) error {
+	if errors.Is(err, tenants.ErrNotCurrent) {
+		return ErrSuperseded
+	}
+	return err
+}

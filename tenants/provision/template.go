@@ -34,7 +34,7 @@ func (p *Provisioner) ensureTemplate(ctx context.Context, run Run, node tenants.
 	if err := p.buildTemplate(ctx, run, session, node, releaseID, name); err != nil {
 		return "", err
 	}
-	return name, p.reg.TemplateReady(ctx, node.ID, releaseID)
+	return name, superseded(p.reg.TemplateReady(ctx, node.ID, releaseID, attempt(run)))
 }
 
 // buildTemplate makes the template from nothing: what an interrupted build left is dropped, for nobody has used it yet.
@@ -43,7 +43,8 @@ func (p *Provisioner) buildTemplate(ctx context.Context, run Run, s *Session, no
 	if err := s.Exec(ctx, "DROP DATABASE IF EXISTS "+db+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop an unfinished template: %w", err)
 	}
-	if err := s.Exec(ctx, "CREATE DATABASE "+db+" TEMPLATE template0"); err != nil {
+	// It lets nobody in until it is closed to PUBLIC: another build's isolation check would see it open, for ever if we die here.
+	if err := s.Exec(ctx, "CREATE DATABASE "+db+" TEMPLATE template0 ALLOW_CONNECTIONS false"); err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
 	atTemplateCreated.Hit(ctx)
@@ -57,6 +58,7 @@ func (p *Provisioner) buildTemplate(ctx context.Context, run Run, s *Session, no
 	err = s.Exec(ctx, fmt.Sprintf(`
 		REVOKE ALL ON DATABASE %[1]s FROM PUBLIC;
 		GRANT CONNECT, CREATE, TEMPORARY ON DATABASE %[1]s TO %[2]s;
+		ALTER DATABASE %[1]s ALLOW_CONNECTIONS true;
 		ALTER ROLE %[2]s LOGIN PASSWORD %[3]s`, db, role, tenants.Literal(verifier)))
 	if err != nil {
 		return fmt.Errorf("close to PUBLIC: %w", err)

@@ -167,7 +167,7 @@ func (f *Fleet) Connect(t testing.TB, slugOrID string, role tenants.Role) *pgx.C
 // Log writes a test's log lines to TENANTRY_TEST_LOG's file, or nowhere.
 func Log(t testing.TB) zerolog.Logger {
 	t.Helper()
-	var out io.Writer = io.Discard
+	out := io.Discard
 	if os.Getenv("TENANTRY_TEST_LOG") != "" {
 		out = zerolog.NewTestWriter(t)
 	}
