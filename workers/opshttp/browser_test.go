@@ -150,13 +150,13 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("there is no Chromium in PATH")
+	require.FailNow(t, "there is no Chromium in PATH", "make deps-test installs it")
 	return ""
 }
 
 // hear keeps what the browser writes to its console: errors of scripts, and what a policy forbade.
 func (b *browser) hear(event any) {
-	message := ""
+	var message string
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		message = fmt.Sprintln(e.Entry.Level, e.Entry.Text, e.Entry.URL)

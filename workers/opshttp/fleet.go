@@ -111,7 +111,7 @@ func (v *surveyor) outcomes(ctx context.Context, newest int) (map[jobs.State]int
 	defer cancel()
 	var counts map[jobs.State]int64
 	err := readControl(ctx, v.pool, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, outcomesSQL, newest).Scan(&counts) //nolint:wrapcheck // wrapped once, below
+		return tx.QueryRow(ctx, outcomesSQL, newest).Scan(&counts)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count outcomes: %w", err)

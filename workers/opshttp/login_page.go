@@ -21,7 +21,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // localPath lets no other server through
 }
 
 // logIn takes the form.
@@ -43,7 +43,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		s.login.enter(w, r)
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // localPath lets no other server through
 	case wait > 0:
 		message := tooMany(w, wait)
 		s.render(w, http.StatusTooManyRequests, "login.html", loginForm{Next: next, Message: message})
@@ -84,7 +84,7 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request) {
 // sessionCookie is Lax and not Strict: links to these pages come from alerts and chats, and what changes something is no
 // GET and protected by its origin.
 func (l *login) sessionCookie(r *http.Request, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure where there is TLS; without, a Secure cookie would not come back
 		Name: l.cookie, Value: value, MaxAge: maxAge, Path: "/",
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: overTLS(r),
 	}

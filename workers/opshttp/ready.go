@@ -31,8 +31,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether the control database can be worked with, and if not, why.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if reason := s.ready.reason(); reason != "" {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if reason := s.ready.reason(r.Context()); reason != "" {
 		answer(w, http.StatusServiceUnavailable, map[string]string{"status": "unready", "reason": reason})
 		return
 	}
@@ -51,8 +51,7 @@ func answer(w http.ResponseWriter, status int, body map[string]string) {
 type readiness struct {
 	pool  *pgxpool.Pool
 	queue *rivermigrate.Migrator[pgx.Tx]
-	ours  []string        // names of our migrations
-	life  context.Context //nolint:containedctx // the server's: a look outlives the probe that asked first
+	ours  []string // names of our migrations
 	looks singleflight.Group
 	turns turnLog
 }
@@ -73,12 +72,11 @@ func newReadiness(pool *pgxpool.Pool, log zerolog.Logger) (*readiness, error) {
 	return d, nil
 }
 
-func (d *readiness) begin(life context.Context) { d.life = life }
-
-// reason is why the control database cannot be worked with, in words that anybody may read; "" when it can.
-func (d *readiness) reason() string {
+// reason is why the control database cannot be worked with, in words that anybody may read; "" when it can. The look
+// goes on when the probe that asked for it is gone: others may wait for it.
+func (d *readiness) reason(ctx context.Context) string {
 	reason, _, _ := d.looks.Do("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(d.life, controlTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlTimeout)
 		defer cancel()
 		reason, err := d.look(ctx)
 		d.turns.note(reason == "", err, reason)

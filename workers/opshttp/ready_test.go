@@ -47,7 +47,7 @@ func TestNotReadyWithoutControlDatabase(t *testing.T) {
 	require.Equal(t, "control database: cannot be reached", o.reason())
 	require.Equal(t, http.StatusOK, o.get("/healthz").StatusCode)
 	require.Len(t, o.log.with(t, "not ready"), 1, "said once")
-	res := o.get("/", basic(user, password))
+	res := o.get("/", basic(password))
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 	require.Contains(t, res.body, "does not answer")
 	require.NotContains(t, o.log.String(), "canary")

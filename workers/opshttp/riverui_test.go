@@ -50,7 +50,7 @@ func TestChangesInRiverUI(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, change("retry", header("Origin", o.url)))
 	require.Equal(t, "available", state())
-	require.Equal(t, http.StatusOK, change("retry", basic(user, password)), "a script has no origin")
+	require.Equal(t, http.StatusOK, change("retry", basic(password)), "a script has no origin")
 
 	lines := o.log.with(t, "ops change")
 	require.Len(t, lines, 9, "a line for each, refused ones too")

@@ -98,7 +98,6 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.listener, s.endLife, s.phase = listener, end, phaseStarted
-	s.ready.begin(life)
 	s.fleet.begin(life)
 	s.river.begin(life)
 	if s.login == nil {

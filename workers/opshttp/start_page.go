@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/tenants"
 )
 
 const (
@@ -76,7 +75,7 @@ func (s *Server) fill(r *http.Request, page *startPage) error {
 		page.Outcomes = append(page.Outcomes, stateCount{string(state), outcomes[state]})
 	}
 	for _, state := range tenantStates {
-		page.Tenants = append(page.Tenants, stateCount{string(state), fleet.Tenants[tenants.State(state)]})
+		page.Tenants = append(page.Tenants, stateCount{string(state), fleet.Tenants[state]})
 	}
 	for _, name := range fleet.queueNames() {
 		page.Queues = append(page.Queues, queueLine{Name: name, queueState: fleet.Queues[name], Paused: fleet.Paused[name]})

@@ -21,7 +21,7 @@ func TestStartPage(t *testing.T) {
 		'error', jsonb_build_object('code', 'x', 'message', '<img src=x onerror=alert(1)>'))))`, ended)
 	require.NoError(t, err)
 	o := serve(t, f, func(c *opshttp.Config) { c.WorkerID = func() string { return "w-<1>" } })
-	res := o.get("/", basic(user, password))
+	res := o.get("/", basic(password))
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.NotContains(t, res.body, "<script")
 	require.NotContains(t, res.body, "<img")
