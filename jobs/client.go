@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -190,7 +191,7 @@ func (c *Client) decide(ctx context.Context, sql, what, id string) (State, error
 	return state, doorError(what, err)
 }
 
-// SubmitMany asks for several operations in one transaction and one round trip: all or none. The ids come in the order of args.
+// SubmitMany asks for several operations in one transaction: all or none. The ids come in the order of args.
 // opts.IdempotencyKey must be empty: one key cannot name several requests.
 func (c *Client) SubmitMany(ctx context.Context, args []Args, opts *Options) ([]string, error) {
 	if opts.key() != nil {
@@ -200,23 +201,48 @@ func (c *Client) SubmitMany(ctx context.Context, args []Args, opts *Options) ([]
 	defer cancel()
 	ids := make([]string, 0, len(args))
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		batch := &pgx.Batch{}
-		for _, a := range args {
-			encoded, err := json.Marshal(a)
-			if err != nil {
-				return fmt.Errorf("encode %s arguments: %w", a.Kind(), err)
-			}
-			batch.Queue(submitSQL, a.Kind(), string(encoded), nil, opts.by()).QueryRow(func(row pgx.Row) error {
-				var id string
-				err := row.Scan(&id)
-				ids = append(ids, id)
-				return err //nolint:wrapcheck // doorError looks at it
-			})
+		if _, err := tx.Exec(ctx, `SELECT set_config('tenantry.requested_by', $1, true)`, opts.by()); err != nil {
+			return fmt.Errorf("name who asks: %w", err)
 		}
-		return tx.SendBatch(ctx, batch).Close()
+		for kind, group := range runs(args) {
+			encoded := make([]string, len(group))
+			for i, a := range group {
+				body, err := json.Marshal(a)
+				if err != nil {
+					return fmt.Errorf("encode %s arguments: %w", kind, err)
+				}
+				encoded[i] = string(body)
+			}
+			rows, err := tx.Query(ctx, `SELECT tenantry.submit_many($1, $2::text[]::jsonb[])`, kind, encoded)
+			if err != nil {
+				return fmt.Errorf("submit %s: %w", kind, err)
+			}
+			made, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("submit %s: %w", kind, err)
+			}
+			ids = append(ids, made...)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, doorError("submit", err)
 	}
 	return ids, nil
+}
+
+// runs yields the stretches of args that have the same kind, in order.
+func runs(args []Args) iter.Seq2[string, []Args] {
+	return func(yield func(string, []Args) bool) {
+		for from := 0; from < len(args); {
+			to := from + 1
+			for to < len(args) && args[to].Kind() == args[from].Kind() {
+				to++
+			}
+			if !yield(args[from].Kind(), args[from:to]) {
+				return
+			}
+			from = to
+		}
+	}
 }

@@ -359,3 +359,32 @@ func TestMailboxTakesTurns(t *testing.T) {
 	}
 	require.Equal(t, tenants.StateActive, f.Tenant(t, "acme").State)
 }
+
+func TestSubmitMany(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	f.Worker(t)
+	f.Do(t, jobs.Provision{Slug: "acme"})
+	args := []jobs.Args{jobs.Noop{Note: "0"}, jobs.Noop{Note: "1"}, jobs.Rotate{Tenant: "acme"}, jobs.Noop{Note: "3", Tenant: "acme"}, jobs.Noop{Note: "4"}}
+	ids, err := f.Jobs.SubmitMany(t.Context(), args, &jobs.Options{RequestedBy: "alice"})
+	require.NoError(t, err)
+	require.Len(t, ids, len(args))
+	for i, id := range ids {
+		op := f.Succeeds(t, id)
+		require.Equal(t, args[i].Kind(), op.Kind)
+		require.Equal(t, "alice", op.RequestedBy)
+		if noop, ok := args[i].(jobs.Noop); ok {
+			require.Contains(t, string(op.Args), noop.Note)
+		}
+	}
+	before, err := f.Jobs.List(t.Context(), jobs.Filter{})
+	require.NoError(t, err)
+	_, err = f.Jobs.SubmitMany(t.Context(), []jobs.Args{jobs.Noop{}, jobs.Suspend{Tenant: "nobody"}}, nil)
+	require.ErrorIs(t, err, jobs.ErrNotFound)
+	after, err := f.Jobs.List(t.Context(), jobs.Filter{})
+	require.NoError(t, err)
+	require.Len(t, after, len(before), "all or none")
+	_, err = f.Jobs.SubmitMany(t.Context(), args, &jobs.Options{IdempotencyKey: "x"})
+	require.ErrorIs(t, err, jobs.ErrInvalid)
+}

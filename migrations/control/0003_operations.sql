@@ -43,7 +43,8 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
 CREATE TABLE tenantry.operations (
   id              text PRIMARY KEY DEFAULT tenantry.new_id('op'),
   seq             bigint GENERATED ALWAYS AS IDENTITY,
-  kind            text NOT NULL REFERENCES tenantry.kinds,
+  -- One of tenantry.kinds. No foreign key: each insert would lock that one row, in every transaction of the fleet at once.
+  kind            text NOT NULL,
   tenant_id       text REFERENCES tenantry.tenants,
   database_id     text REFERENCES tenantry.databases,
   args            jsonb NOT NULL CHECK (jsonb_typeof(args) = 'object'),
@@ -82,19 +83,40 @@ CREATE INDEX operations_parent ON tenantry.operations (parent_id) WHERE parent_i
 -- What limits count: purges of the last hour, failed warm builds of the last minutes.
 CREATE INDEX operations_counted ON tenantry.operations (kind, created_at) WHERE kind IN ('purge', 'warm');
 
-CREATE FUNCTION tenantry.announce_operation() RETURNS trigger
+-- Announcements are made by statement, not by row: a batch of a hundred ends costs one call.
+CREATE FUNCTION tenantry.announce_asked() RETURNS trigger
 LANGUAGE plpgsql
+SET search_path = pg_catalog
 AS $$
 BEGIN
-  PERFORM pg_notify('tenantry_operations',
-    json_build_object('id', NEW.id, 'kind', NEW.kind, 'tenant', NEW.tenant_id, 'state', NEW.state)::text);
+  PERFORM tenantry.announce(n.id, n.kind, n.tenant_id, n.state) FROM new_rows n ORDER BY n.seq;
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER announce_insert AFTER INSERT ON tenantry.operations
-  FOR EACH ROW EXECUTE FUNCTION tenantry.announce_operation();
-CREATE TRIGGER announce_update AFTER UPDATE OF state ON tenantry.operations
-  FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION tenantry.announce_operation();
+CREATE FUNCTION tenantry.announce_moved() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+BEGIN
+  PERFORM tenantry.announce(n.id, n.kind, n.tenant_id, n.state)
+  FROM new_rows n
+  JOIN old_rows o ON o.id = n.id
+  WHERE n.state <> o.state
+  ORDER BY n.seq;
+  RETURN NULL;
+END
+$$;
+CREATE FUNCTION tenantry.announce(p_id text, p_kind text, p_tenant text, p_state text) RETURNS void
+LANGUAGE sql
+AS $$
+  SELECT pg_notify('tenantry_operations', json_build_object('id', p_id, 'kind', p_kind, 'tenant', p_tenant, 'state', p_state)::text)
+$$;
+CREATE TRIGGER announce_asked AFTER INSERT ON tenantry.operations
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION tenantry.announce_asked();
+CREATE TRIGGER announce_moved AFTER UPDATE ON tenantry.operations
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION tenantry.announce_moved();
 
 -- One row per start of a worker process. Only the database's clock is ever compared.
 CREATE TABLE tenantry.workers (
@@ -249,7 +271,6 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   v_id text := tenantry.new_id('op');
-  v_job bigint;
   v_free boolean := true;
 BEGIN
   IF p_tenant IS NOT NULL THEN
@@ -258,19 +279,46 @@ BEGIN
     WHERE id = p_tenant AND current_operation_id IS NULL;
     v_free := FOUND;
   END IF;
-  INSERT INTO river.river_job (kind, args, queue, max_attempts, state)
-  VALUES (p_kind.kind,
-          jsonb_strip_nulls(jsonb_build_object('operation_id', v_id, 'tenant_id', p_tenant)),
-          p_kind.queue, 1000,
-          CASE WHEN v_free THEN 'available' ELSE 'pending' END::river.river_job_state)
-  RETURNING id INTO v_job;
+  WITH job AS (
+    INSERT INTO river.river_job (kind, args, queue, max_attempts, state)
+    VALUES (p_kind.kind,
+            jsonb_strip_nulls(jsonb_build_object('operation_id', v_id, 'tenant_id', p_tenant)),
+            p_kind.queue, 1000,
+            CASE WHEN v_free THEN 'available' ELSE 'pending' END::river.river_job_state)
+    RETURNING id
+  )
   INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, idempotency_key, state, river_job_id, parent_id, requested_by)
-  VALUES (v_id, p_kind.kind, p_tenant, p_database, p_args, coalesce(p_key, v_id),
-          CASE WHEN v_free THEN 'queued' ELSE 'waiting' END, v_job, p_parent, p_by);
+  SELECT v_id, p_kind.kind, p_tenant, p_database, p_args, coalesce(p_key, v_id),
+         CASE WHEN v_free THEN 'queued' ELSE 'waiting' END, job.id, p_parent, p_by
+  FROM job;
   IF v_free THEN
     PERFORM tenantry.wake(p_kind.queue);
   END IF;
   RETURN v_id;
+END
+$$;
+
+-- append_many writes operations that have no tenant, all at once, and returns their ids in the order of p_args.
+CREATE FUNCTION tenantry.append_many(p_kind tenantry.kinds, p_args jsonb[], p_by text) RETURNS SETOF text
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM tenantry.wake(p_kind.queue);
+  RETURN QUERY
+    WITH asked AS MATERIALIZED (
+      SELECT tenantry.new_id('op') AS id, a.args, a.n FROM unnest(p_args) WITH ORDINALITY AS a (args, n)
+    ), job AS (
+      INSERT INTO river.river_job (kind, args, queue, max_attempts)
+      SELECT p_kind.kind, jsonb_build_object('operation_id', asked.id), p_kind.queue, 1000 FROM asked ORDER BY asked.n
+      RETURNING id, args ->> 'operation_id' AS operation_id
+    ), op AS (
+      INSERT INTO tenantry.operations (id, kind, args, idempotency_key, state, river_job_id, requested_by)
+      SELECT asked.id, p_kind.kind, asked.args, asked.id, 'queued', job.id, p_by
+      FROM asked
+      JOIN job ON job.operation_id = asked.id
+      ORDER BY asked.n
+    )
+    SELECT asked.id FROM asked ORDER BY asked.n;
 END
 $$;
 
@@ -322,6 +370,10 @@ RETURNS TABLE (id text, verdict text, kind text, tenant_id text, database_id tex
                failures integer, max_attempts integer, requested_by text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+-- A handful of rows by their keys, always: a plan that was cached while the tables were small must not scan them once they are large.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -337,11 +389,14 @@ BEGIN
           started_at = coalesce(o.started_at, now())
       WHERE o.id = ANY (p_ids) AND o.state IN ('queued', 'retrying', 'running', 'parked')
       RETURNING o.*
-    ), early AS (
+    ), early AS MATERIALIZED (
+      SELECT o.river_job_id FROM tenantry.operations o WHERE o.id = ANY (p_ids) AND o.state = 'waiting'
+    ), back AS (
       UPDATE river.river_job j
       SET state = 'pending', attempt = greatest(j.attempt - 1, 0)
-      FROM tenantry.operations o
-      WHERE o.id = ANY (p_ids) AND o.state = 'waiting' AND j.id = o.river_job_id AND j.state = 'running'
+      FROM early
+      -- The cast keeps the planner from joining by River's index on the state.
+      WHERE j.id = early.river_job_id AND j.state::text = 'running'
     )
     SELECT c.id, 'run', c.kind, c.tenant_id, c.database_id, c.args, c.attempt, c.failures, k.max_attempts::integer, c.requested_by
     FROM claimed c
@@ -380,6 +435,9 @@ $$;
 CREATE FUNCTION tenantry.settle(p_ends jsonb) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET enable_seqscan = off -- as in start
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
   v_ids text[] := ARRAY(SELECT e ->> 'id' FROM jsonb_array_elements(p_ends) e);
@@ -475,7 +533,7 @@ BEGIN
     RETURNING id INTO v_job;
   END IF;
   UPDATE tenantry.operations
-  SET state = 'queued', updated_at = now(), cancel_asked = false, river_job_id = coalesce(v_job, river_job_id)
+  SET state = 'queued', updated_at = now(), river_job_id = coalesce(v_job, river_job_id)
   WHERE id = p_id;
   PERFORM tenantry.wake(v_queue);
 END
@@ -570,47 +628,55 @@ $$;
 
 -- settle_strays finds operations whose River job was changed behind the ledger's back (cancelled, discarded, deleted
 -- or retried by hand in River UI, completed by a superseded worker) and brings both into step again.
-CREATE FUNCTION tenantry.settle_strays() RETURNS TABLE (operation_id text, found text, became text)
+CREATE FUNCTION tenantry.settle_strays() RETURNS TABLE (operation_id text, job_state text, became text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
 #variable_conflict use_column
 DECLARE
   v_stray record;
+  v_op tenantry.operations;
 BEGIN
   FOR v_stray IN
-    SELECT o.id, o.state, coalesce(j.state::text, 'deleted') AS job_state
+    SELECT o.id, o.tenant_id, o.state, o.river_job_id, j.state AS job_state
     FROM tenantry.operations o
     LEFT JOIN river.river_job j ON j.id = o.river_job_id
     WHERE o.finished_at IS NULL
       AND ((o.state = 'waiting' AND (j.state IS NULL OR j.state IN ('cancelled', 'discarded', 'completed')))
-        OR (o.state IN ('queued', 'retrying') AND (j.state IS NULL OR j.state IN ('cancelled', 'discarded', 'completed', 'pending'))))
+        OR (o.state IN ('queued', 'retrying') AND (j.state IS NULL OR j.state IN ('cancelled', 'discarded', 'completed', 'pending')))
+        -- Fetched by a worker that is alive, but its start and then River's giving back failed: a start takes milliseconds.
+        OR (o.state IN ('queued', 'retrying') AND j.state = 'running' AND j.attempted_at < now() - interval '1 minute'))
     ORDER BY o.tenant_id NULLS FIRST, o.id
   LOOP
+    -- Tenant first, as everywhere, and never waiting: what somebody works on comes again when it is still a stray then.
+    IF v_stray.tenant_id IS NOT NULL THEN
+      PERFORM FROM tenantry.tenants t WHERE t.id = v_stray.tenant_id FOR NO KEY UPDATE SKIP LOCKED;
+      CONTINUE WHEN NOT FOUND;
+    END IF;
+    SELECT o.* INTO v_op FROM tenantry.operations o
+    WHERE o.id = v_stray.id AND o.state = v_stray.state AND o.river_job_id IS NOT DISTINCT FROM v_stray.river_job_id
+    FOR NO KEY UPDATE SKIP LOCKED;
+    CONTINUE WHEN v_op.id IS NULL
+      OR v_stray.job_state IS DISTINCT FROM (SELECT j.state FROM river.river_job j WHERE j.id = v_stray.river_job_id FOR NO KEY UPDATE);
     operation_id := v_stray.id;
-    found := v_stray.job_state;
-    IF v_stray.job_state IN ('cancelled', 'deleted') THEN
+    job_state := coalesce(v_stray.job_state::text, 'deleted');
+    IF job_state IN ('cancelled', 'deleted') THEN
       became := 'cancelled';
       PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', v_stray.id, 'outcome', 'cancelled', 'error',
-        jsonb_build_object('code', 'job_' || v_stray.job_state, 'message', format('its River job was %s by hand', v_stray.job_state),
+        jsonb_build_object('code', 'job_' || job_state, 'message', format('its River job was %s by hand', job_state),
                            'hint', 'ask again when it is still wanted'))));
-    ELSIF v_stray.job_state = 'discarded' THEN
+      PERFORM tenantry.abandon(v_op);
+    ELSIF v_stray.state = 'waiting' THEN
+      became := 'waiting';
+      UPDATE river.river_job j SET state = 'pending', finalized_at = NULL WHERE j.id = v_stray.river_job_id;
+    ELSIF job_state = 'discarded' THEN
       became := 'parked';
       PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', v_stray.id, 'outcome', 'parked', 'error',
         jsonb_build_object('code', 'job_discarded', 'message', 'its River job was discarded',
                            'hint', 'tenantry op retry or tenantry op cancel'))));
-    ELSIF v_stray.state = 'waiting' THEN
-      became := 'waiting';
-      UPDATE river.river_job j
-      SET state = 'pending', finalized_at = NULL
-      FROM tenantry.operations o
-      WHERE o.id = v_stray.id AND o.state = 'waiting' AND j.id = o.river_job_id;
     ELSE
       became := 'queued';
-      PERFORM FROM tenantry.operations o WHERE o.id = v_stray.id AND o.state IN ('queued', 'retrying') FOR NO KEY UPDATE;
-      IF FOUND THEN
-        PERFORM tenantry.requeue(v_stray.id);
-      END IF;
+      PERFORM tenantry.requeue(v_stray.id);
     END IF;
     RETURN NEXT;
   END LOOP;
@@ -638,7 +704,7 @@ BEGIN
   IF v_tenants = '{}' THEN
     RETURN;
   END IF;
-  PERFORM FROM tenantry.tenants t WHERE t.id = ANY (v_tenants) ORDER BY t.id FOR NO KEY UPDATE;
+  v_tenants := ARRAY(SELECT t.id FROM tenantry.tenants t WHERE t.id = ANY (v_tenants) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
   UPDATE tenantry.tenants t
   SET current_operation_id = NULL
   WHERE t.id = ANY (v_tenants)

@@ -287,6 +287,30 @@ AS $$
   SELECT tenantry.submit_as($1, $2, $3, true)
 $$;
 
+-- submit_many asks for several operations of one kind, all or none, and returns their ids in the order of args. What has no tenant
+-- is written at once; the rest takes its turns one by one.
+CREATE FUNCTION tenantry.submit_many(kind text, args jsonb[]) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_kind tenantry.kinds;
+  v_args jsonb;
+BEGIN
+  SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = $1 AND k.door;
+  IF v_kind.scope = 'none' AND NOT EXISTS (SELECT FROM unnest($2) a WHERE a ? 'tenant') THEN
+    FOREACH v_args IN ARRAY $2 LOOP
+      PERFORM tenantry.check_args(v_kind, v_args);
+    END LOOP;
+    RETURN QUERY SELECT tenantry.append_many(v_kind, $2, tenantry.asker());
+    RETURN;
+  END IF;
+  FOREACH v_args IN ARRAY $2 LOOP
+    RETURN NEXT tenantry.submit_as($1, v_args, NULL, true);
+  END LOOP;
+END
+$$;
+
 -- cancel ends an operation that has not begun, or asks a running one to stop at its next step.
 -- It returns the state the operation is in afterwards.
 CREATE FUNCTION tenantry.cancel(operation_id text) RETURNS text
@@ -323,10 +347,14 @@ BEGIN
 END
 $$;
 
--- abandon says of a tenant whose provisioning will not go on that it failed: it can be deleted, or provisioned again.
+-- abandon says of a database that will not be made that it failed: its tenant can be deleted, or provisioned again; one that
+-- was to be warm is cleared away by the next refill.
 CREATE FUNCTION tenantry.abandon(p_op tenantry.operations) RETURNS void
 LANGUAGE sql
+SET search_path = pg_catalog
 AS $$
+  UPDATE tenantry.databases SET state = 'failed'
+  WHERE p_op.kind IN ('provision', 'warm') AND id = p_op.database_id AND state = 'building';
   UPDATE tenantry.tenants SET state = 'failed'
   WHERE p_op.kind = 'provision' AND id = p_op.tenant_id AND state IN ('requested', 'provisioning')
 $$;
@@ -357,7 +385,7 @@ BEGIN
     UPDATE tenantry.tenants SET current_operation_id = $1 WHERE id = v_tenant.id;
   END IF;
   UPDATE tenantry.operations
-  SET finished_at = NULL, state = 'queued', failures = 0, reaps = 0, error = NULL
+  SET finished_at = NULL, state = 'queued', failures = 0, reaps = 0, error = NULL, cancel_asked = false
   WHERE id = $1;
   PERFORM tenantry.requeue($1);
   RETURN 'queued';

@@ -8,6 +8,7 @@ GRANT USAGE ON SCHEMA tenantry TO tenantry_api;
 GRANT SELECT ON tenantry.operation_status, tenantry.tenant_status TO tenantry_api;
 GRANT EXECUTE ON FUNCTION
   tenantry.submit(text, jsonb, text),
+  tenantry.submit_many(text, jsonb[]),
   tenantry.create_tenant(text, text, text, jsonb, text, jsonb, text),
   tenantry.cancel(text),
   tenantry.retry(text)
