@@ -89,7 +89,7 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
-	out, delay := fate(err, context.Cause(ctx), r.started, d.handler.FailsCleanly)
+	out, delay := fate(err, d.life.cause(ctx), r.started, d.handler.FailsCleanly)
 	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds()}
 	if err == nil {
 		e.Result = did.result

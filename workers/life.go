@@ -2,11 +2,13 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 )
 
@@ -40,6 +42,15 @@ func (l *life) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 		stop()
 		cancel(context.Canceled)
 	}
+}
+
+// cause says why a run's context ended. That this life ends counts also where River, told next, has ended the context first.
+func (l *life) cause(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if l.ctx.Err() != nil && cause != nil && !errors.Is(cause, rivertype.ErrJobCancelledRemotely) {
+		return context.Cause(l.ctx)
+	}
+	return cause
 }
 
 // register writes the row of this life.

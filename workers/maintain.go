@@ -111,13 +111,13 @@ func (c *chores) reap(ctx context.Context) error {
 
 // strays settles operations whose River jobs were changed by hand.
 func (c *chores) strays(ctx context.Context) error {
-	rows, err := c.pool.Query(ctx, `SELECT operation_id, found, became FROM tenantry.settle_strays()`)
+	rows, err := c.pool.Query(ctx, `SELECT operation_id, job_state, became FROM tenantry.settle_strays()`)
 	if err != nil {
 		return fmt.Errorf("settle strays: %w", err)
 	}
-	var operation, found, became string
-	_, err = pgx.ForEachRow(rows, []any{&operation, &found, &became}, func() error {
-		c.log.Warn().Str("operation_id", operation).Str("job_state", found).Str("state", became).Msg("settled a stray")
+	var operation, jobState, became string
+	_, err = pgx.ForEachRow(rows, []any{&operation, &jobState, &became}, func() error {
+		c.log.Warn().Str("operation_id", operation).Str("job_state", jobState).Str("state", became).Msg("settled a stray")
 		return nil
 	})
 	if err != nil {

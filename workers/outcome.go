@@ -13,6 +13,7 @@ import (
 
 	"github.com/avenit/tenantry/migrations/apply"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/poolcache"
 	"github.com/avenit/tenantry/tenants/provision"
 )
 
@@ -109,6 +110,9 @@ func unreachable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == "57P03" || pg.Code == "53300" // starting up or shutting down; out of connections
 	}
+	if errors.Is(err, poolcache.ErrNodeDown) || errors.Is(err, poolcache.ErrNoBudget) {
+		return true
+	}
 	var connect *pgconn.ConnectError
 	var op *net.OpError
 	return errors.As(err, &connect) || (errors.As(err, &op) && op.Op == "dial")
@@ -144,7 +148,8 @@ func clean(text string) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "�")
 	const most = 4000
 	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
+		const rest = "…"
+		text = strings.ToValidUTF8(text[:most-len(rest)], "") + rest
 	}
 	return text
 }

@@ -221,6 +221,7 @@ func (rt *Runtime) client(g *generation, led *ledger) (*river.Client[pgxTx], err
 		Middleware:           []rivertypeMiddleware{&guard{}},
 		Logger:               slog.New(zerolog.NewSlogHandler(g.log.Level(max(g.log.GetLevel(), zerolog.WarnLevel)))),
 		ReindexerSchedule:    reindex,
+		RetryPolicy:          soon{},
 		RescueStuckJobsAfter: 2 * time.Hour, // ours is the reaper; this is the net below it
 	})
 	if err != nil {

@@ -178,6 +178,26 @@ func TestApplyFailsAtCommit(t *testing.T) {
 	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"))
 }
 
+func TestApplyRunsNothingOnADivergedDatabase(t *testing.T) {
+	t.Parallel()
+	tn := newTenant(t)
+	tn.mustApply(t, releaseOf(t, "1", "1_a.sql", "CREATE TABLE a (x int)", "2_b.sql", "CREATE TABLE b (x int)"))
+	for _, files := range [][]string{
+		{"1_a.sql", "CREATE TABLE a (x  int)", "2_b.sql", "CREATE TABLE b (x int)", "3_c.sql", "CREATE TABLE c (x int)"},
+		{"1_a.sql", "CREATE TABLE a (x int)", "3_c.sql", "CREATE TABLE c (x int)"},
+		{"1_a.sql", "CREATE TABLE a (x int)"},
+	} {
+		_, err := tn.apply(t, releaseOf(t, "2", files...), tn.options())
+		require.ErrorIs(t, err, apply.ErrDiverged)
+		var diverged *apply.DivergedError
+		require.ErrorAs(t, err, &diverged)
+		require.NotEmpty(t, diverged.File)
+		require.Equal(t, 1, diverged.StatementNo)
+	}
+	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM pg_class WHERE relname = 'c'"))
+	require.Equal(t, 2, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"))
+}
+
 func TestApplyRefusesAnUnnamedRelease(t *testing.T) {
 	t.Parallel()
 	_, err := apply.Apply(t.Context(), nil, &release.Release{}, apply.Options{})

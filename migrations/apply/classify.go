@@ -17,7 +17,7 @@ type Class string
 const (
 	// Transient errors pass by themselves: call again soon, with jitter. Nothing is wrong with release or data.
 	Transient Class = "transient"
-	// Blocked: someone else holds a lock. Call again later, or look at who it is.
+	// Blocked errors mean that someone else holds a lock: call again later, or look at who it is.
 	Blocked Class = "blocked"
 	// Permanent errors come back unless release, data or rights change.
 	Permanent Class = "permanent"

@@ -45,26 +45,34 @@ CREATE INDEX CONCURRENTLY t_c ON t (c);`,
 // crash is what a process dies of.
 type crash struct{ point string }
 
-// dying returns a hook that ends the call at its nth point: by killing the process, as far as the database can tell, or
-// by ending its context.
-func dying(conn *pgx.Conn, n int, cancel context.CancelFunc) func(string) {
+// death says at which point a call ends; passed counts from 1.
+type death func(passed int, point string) bool
+
+// nth dies at the nth point, whatever it is.
+func nth(n int) death { return func(passed int, _ string) bool { return passed == n } }
+
+// at dies at the first pass of a point.
+func at(name string) death { return func(_ int, point string) bool { return point == name } }
+
+// dying returns a hook that ends the call: by killing the process, as far as the database can tell, or by ending its
+// context.
+func dying(conn *pgx.Conn, when death, cancel context.CancelFunc) func(string) {
 	passed := 0
 	return func(point string) {
 		passed++
-		if passed != n {
-			return
-		}
-		if cancel != nil {
+		switch {
+		case !when(passed, point):
+		case cancel != nil:
 			cancel()
-			return
+		default:
+			_ = conn.PgConn().Conn().Close()
+			panic(crash{point})
 		}
-		_ = conn.PgConn().Conn().Close()
-		panic(crash{point})
 	}
 }
 
-// applyDying applies until the nth point. It returns the point, "" when the call ended before.
-func (tn *tenant) applyDying(t *testing.T, rel *release.Release, n int, byCancel bool) (died string) {
+// dies applies until it dies, and returns the point.
+func (tn *tenant) dies(t *testing.T, rel *release.Release, when death) (point string) {
 	t.Helper()
 	conn := tn.connect(t)
 	defer hangUp(t, conn)
@@ -74,32 +82,32 @@ func (tn *tenant) applyDying(t *testing.T, rel *release.Release, n int, byCancel
 		if reason := recover(); reason != nil {
 			dead, ok := reason.(crash)
 			require.True(t, ok, reason)
-			died = dead.point
+			point = dead.point
 		}
 	}()
 	opts := tn.options()
-	opts.Crash = dying(conn, n, nil)
-	if byCancel {
-		opts.Crash = dying(conn, n, cancel)
-	}
+	opts.Crash = dying(conn, when, nil)
 	_, err := apply.Apply(ctx, conn, rel, opts)
-	if byCancel && err != nil {
-		require.ErrorIs(t, err, context.Canceled)
-		require.Equal(t, apply.Transient, apply.Classify(err))
-		return "cancelled"
-	}
 	require.NoError(t, err)
 	return ""
 }
 
-// applyDyingAt applies until a point, from an empty database.
-func (tn *tenant) applyDyingAt(t *testing.T, rel *release.Release, point string) {
+// isCancelled applies until its context ends, and reports whether it did before everything was done.
+func (tn *tenant) isCancelled(t *testing.T, rel *release.Release, when death) bool {
 	t.Helper()
-	for n, died := 1, "no"; died != point; n++ {
-		require.NotEmpty(t, died, "the call never passes %s", point)
-		tn.reset(t)
-		died = tn.applyDying(t, rel, n, false)
+	conn := tn.connect(t)
+	defer hangUp(t, conn)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	opts := tn.options()
+	opts.Crash = dying(conn, when, cancel)
+	_, err := apply.Apply(ctx, conn, rel, opts)
+	if err == nil {
+		return false
 	}
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, apply.Transient, apply.Classify(err))
+	return true
 }
 
 // undisturbed applies without a crash and returns how the database looks then, and the points passed.
@@ -124,7 +132,7 @@ func (tn *tenant) converges(t *testing.T, rel *release.Release, want []string, w
 
 func TestCrashAtEveryPoint(t *testing.T) {
 	t.Parallel()
-	for name, byCancel := range map[string]bool{"killed": false, "cancelled": true} {
+	for _, name := range []string{"killed", "cancelled"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tn := newTenant(t)
@@ -137,9 +145,10 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			for n := range points {
 				tn.reset(t)
-				died := tn.applyDying(t, rel, n+1, byCancel)
-				if !byCancel {
-					require.Equal(t, points[n], died)
+				if name == "killed" {
+					require.Equal(t, points[n], tn.dies(t, rel, nth(n+1)))
+				} else {
+					tn.isCancelled(t, rel, nth(n+1))
 				}
 				tn.converges(t, rel, want, fmt.Sprintf("%s at point %d, %s", name, n+1, points[n]))
 			}
@@ -158,7 +167,7 @@ func TestCrashWhileRecovering(t *testing.T) {
 	for range 3 {
 		tn.reset(t)
 		deaths := 0
-		for tn.applyDying(t, rel, 1+random.IntN(8), random.IntN(2) == 0) != "" {
+		for tn.dies(t, rel, nth(1+random.IntN(8))) != "" {
 			deaths++
 			require.LessOrEqual(t, deaths, 10*len(points), "no progress with seed %d", seed)
 		}
@@ -173,7 +182,7 @@ func TestCrashBeforeTheReleaseIsRecorded(t *testing.T) {
 	files := []string{"1_a.sql", "CREATE TABLE a (x int)"}
 	tn.mustApply(t, releaseOf(t, "1", files...))
 	next := releaseOf(t, "2", append(files, "2_b.sql", "")...)
-	require.Equal(t, apply.PointRelease, tn.applyDying(t, next, 2, false))
+	require.Equal(t, apply.PointRelease, tn.dies(t, next, at(apply.PointRelease)))
 	tn.mustApply(t, next)
 	standing, err := apply.State(t.Context(), tn.admin)
 	require.NoError(t, err)

@@ -33,5 +33,5 @@
 // # Cost
 //
 // A database that is up to date costs two round trips; a file that runs in a transaction two more, however many
-// statements it has.
+// statements it has. PostgreSQL 14 or later is needed.
 package apply

@@ -29,11 +29,6 @@ func (e *DivergedError) Error() string {
 // Is makes errors.Is(err, ErrDiverged) true.
 func (e *DivergedError) Is(target error) bool { return target == ErrDiverged }
 
-func (e DivergedError) with(reason string) *DivergedError {
-	e.Reason = reason
-	return &e
-}
-
 // ErrOutcomeUnknown says that the connection was lost after something was sent that may have taken effect. Call Apply
 // again: it looks at the history.
 var ErrOutcomeUnknown = errors.New("outcome unknown: the connection was lost before the answer came")

@@ -91,7 +91,7 @@ func collect(pipeline *pgconn.Pipeline, commands []command, seen func(int, reply
 	refused := false
 	for i, c := range commands {
 		if !refused {
-			r, err := next(pipeline, c.keep)
+			r, err := next(pipeline, c)
 			if err != nil {
 				return replies, err
 			}
@@ -112,7 +112,7 @@ func collect(pipeline *pgconn.Pipeline, commands []command, seen func(int, reply
 }
 
 // next reads the reply to one command.
-func next(pipeline *pgconn.Pipeline, keep bool) (reply, error) {
+func next(pipeline *pgconn.Pipeline, c command) (reply, error) {
 	result, err := pipeline.GetResults()
 	if refusal, err := asRefusal(err); refusal != nil || err != nil {
 		return reply{err: refusal, at: time.Now()}, err
@@ -122,7 +122,7 @@ func next(pipeline *pgconn.Pipeline, keep bool) (reply, error) {
 		return reply{}, fmt.Errorf("a %T where a result was due", result)
 	}
 	var r reply
-	if keep {
+	if c.keep {
 		read := reader.Read()
 		r.rows, r.tag, err = read.Rows, read.CommandTag, read.Err
 	} else {
@@ -155,11 +155,16 @@ func finishPart(pipeline *pgconn.Pipeline, last *reply) error {
 
 // asRefusal tells the server's refusal of a command, after which the connection goes on, from the loss of the connection.
 func asRefusal(err error) (refusal, lost error) {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && !isFatal(pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && !isFatal(pgErr) {
 		return pgErr, nil
 	}
 	return nil, err
+}
+
+// isRefusal reports whether the connection goes on after the error.
+func isRefusal(err error) bool {
+	refusal, _ := asRefusal(err)
+	return refusal != nil
 }
 
 // isFatal reports whether the server ended the session with the error.

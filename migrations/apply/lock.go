@@ -49,6 +49,10 @@ func (s *session) waitForLock(ctx context.Context) error {
 	refusal := &LockedError{}
 	for pause := minLockPause; ; pause = min(2*pause, maxLockPause) {
 		replies, err := s.exchange(ctx, poll)
+		if err != nil && ctx.Err() != nil && refusal.Waited > 0 {
+			refusal.Waited, refusal.Err = time.Since(begun), err
+			return refusal
+		}
 		if err != nil {
 			return fmt.Errorf("take the lock on the database: %w", err)
 		}

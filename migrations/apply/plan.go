@@ -41,45 +41,19 @@ type entryKey struct {
 
 // compare is pure: it lines a history up with a release and returns what is left to do, or a [*DivergedError].
 func compare(rel *release.Release, h history) (plan, error) {
-	entries := make(map[entryKey]Entry, len(h.entries))
-	for _, entry := range h.entries {
-		entries[entryKey{entry.Version, entry.StatementNo}] = entry
-	}
 	if err := findUnknown(rel, h); err != nil {
 		return plan{}, err
 	}
+	c := comparison{rel: rel, entries: make(map[entryKey]Entry, len(h.entries))}
+	for _, entry := range h.entries {
+		c.entries[entryKey{entry.Version, entry.StatementNo}] = entry
+	}
 	p := plan{standing: h.release == rel.Name && h.releaseID == rel.ID}
-	var missing *DivergedError
 	for i := range rel.Files {
 		file := &rel.Files[i]
-		done, running := 0, false
-		for _, statement := range file.Statements {
-			entry, found := entries[entryKey{file.Version, statement.No}]
-			where := DivergedError{Release: rel.Name, Version: file.Version, File: file.Name, StatementNo: statement.No}
-			switch {
-			case !found:
-				if missing == nil {
-					missing = where.with("is not applied, but a later one is")
-				}
-				continue
-			case entry.Hash != statement.Hash:
-				return plan{}, where.with(fmt.Sprintf("was applied with other text (hash %.12s, in the release %.12s)", entry.Hash, statement.Hash))
-			case missing != nil:
-				return plan{}, missing
-			}
-			if entry.Status == StatusDone {
-				done++
-				continue
-			}
-			if file.Transactional || statement.Alone == nil {
-				return plan{}, where.with("was begun outside of a transaction, the release runs it in one")
-			}
-			running = true
-			missing = where.with("is not finished, but a later one is applied")
-		}
-		if file.Transactional && done > 0 && done < len(file.Statements) {
-			where := DivergedError{Release: rel.Name, Version: file.Version, File: file.Name, StatementNo: done + 1}
-			return plan{}, where.with(fmt.Sprintf("is not applied, but %d before it in the same transaction are", done))
+		done, running, err := c.file(file)
+		if err != nil {
+			return plan{}, err
 		}
 		p.add(file, done, running)
 	}
@@ -87,6 +61,45 @@ func compare(rel *release.Release, h history) (plan, error) {
 		p.units[len(p.units)-1].last = true
 	}
 	return p, nil
+}
+
+// comparison goes through a release's statements in order.
+type comparison struct {
+	rel     *release.Release
+	entries map[entryKey]Entry
+	// unfinished is the first statement that is not done, worded for the case that a later one is.
+	unfinished *DivergedError
+}
+
+// file returns how many of a file's statements are done, and whether the next one is running.
+func (c *comparison) file(file *release.File) (done int, running bool, err error) {
+	for _, statement := range file.Statements {
+		entry, found := c.entries[entryKey{file.Version, statement.No}]
+		diverged := func(reason string) *DivergedError {
+			return &DivergedError{Release: c.rel.Name, Version: file.Version, File: file.Name, StatementNo: statement.No, Reason: reason}
+		}
+		switch {
+		case !found:
+			if file.Transactional && done > 0 {
+				return 0, false, diverged(fmt.Sprintf("is not applied, but %d before it in the same transaction are", done))
+			}
+			if c.unfinished == nil {
+				c.unfinished = diverged("is not applied, but a later one is")
+			}
+		case entry.Hash != statement.Hash:
+			return 0, false, diverged(fmt.Sprintf("was applied with other text (hash %.12s, in the release %.12s)", entry.Hash, statement.Hash))
+		case c.unfinished != nil:
+			return 0, false, c.unfinished
+		case entry.Status == StatusDone:
+			done++
+		case file.Transactional || statement.Alone == nil:
+			return 0, false, diverged("was begun outside of a transaction, the release runs it in one")
+		default:
+			running = true
+			c.unfinished = diverged("is not finished, but a later one is applied")
+		}
+	}
+	return done, running, nil
 }
 
 // findUnknown reports the first entry that the release has no statement for.
@@ -100,8 +113,10 @@ func findUnknown(rel *release.Release, h history) error {
 		if found && entry.StatementNo >= 1 && entry.StatementNo <= count {
 			continue
 		}
-		where := DivergedError{Release: rel.Name, Version: entry.Version, File: entry.File, StatementNo: entry.StatementNo}
-		return where.with(fmt.Sprintf("is applied (by release %s), but the release does not have it", entry.Release))
+		return &DivergedError{
+			Release: rel.Name, Version: entry.Version, File: entry.File, StatementNo: entry.StatementNo,
+			Reason: fmt.Sprintf("is applied (by release %s), but the release does not have it", entry.Release),
+		}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ type createIndexRepair struct {
 	s *session
 	// table is quoted, index is not.
 	table, index string
+	resuming     bool
 }
 
 // indexSQL also tells which other session is building the index. A role that may not see what another's session builds
@@ -59,7 +60,7 @@ func (r *createIndexRepair) find(ctx context.Context) (index, error) {
 	}, nil
 }
 
-func (r *createIndexRepair) look(ctx context.Context, resuming bool) (bool, error) {
+func (r *createIndexRepair) look(ctx context.Context) (bool, error) {
 	found, err := r.find(ctx)
 	switch {
 	case err != nil:
@@ -68,7 +69,7 @@ func (r *createIndexRepair) look(ctx context.Context, resuming bool) (bool, erro
 		return false, nil
 	case found.valid:
 		// One that is there before the first try is somebody else's: the statement itself says whether that is right.
-		return resuming, nil
+		return r.resuming, nil
 	}
 	if err := r.drop(ctx, found); err != nil {
 		return false, err
@@ -92,7 +93,7 @@ func (r *createIndexRepair) drop(ctx context.Context, found index) error {
 // dropIndex drops without blocking others, waiting for old transactions as long as it takes.
 func (s *session) dropIndex(ctx context.Context, name string) error {
 	_, err := s.do(ctx, "drop invalid index "+name,
-		timeoutsForSession(0), command{sql: "DROP INDEX CONCURRENTLY IF EXISTS " + name})
+		aloneTimeouts(0), command{sql: "DROP INDEX CONCURRENTLY IF EXISTS " + name})
 	return err
 }
 
@@ -124,7 +125,8 @@ func (r *createIndexRepair) clear(ctx context.Context) (bool, error) {
 type dropIndexRepair struct {
 	s *session
 	// index is quoted.
-	index string
+	index    string
+	resuming bool
 }
 
 const indexStateSQL = `
@@ -141,8 +143,8 @@ func (r *dropIndexRepair) state(ctx context.Context) (exists, valid bool, err er
 	return true, replies[0].text(0) == "t", nil
 }
 
-func (r *dropIndexRepair) look(ctx context.Context, resuming bool) (bool, error) {
-	if !resuming {
+func (r *dropIndexRepair) look(ctx context.Context) (bool, error) {
+	if !r.resuming {
 		return false, nil
 	}
 	exists, _, err := r.state(ctx)
@@ -163,6 +165,7 @@ type reindexRepair struct {
 	s *session
 	// relation is the quoted table or index, "" for a schema or the whole database.
 	relation string
+	resuming bool
 }
 
 const reindexRemainsSQL = `
@@ -186,8 +189,8 @@ WHERE NOT i.indisvalid
       AND (p.relid = i.indrelid OR p.relid IS NULL)
   )`
 
-func (r *reindexRepair) look(ctx context.Context, resuming bool) (bool, error) {
-	if !resuming {
+func (r *reindexRepair) look(ctx context.Context) (bool, error) {
+	if !r.resuming {
 		return false, nil
 	}
 	_, err := r.clear(ctx)

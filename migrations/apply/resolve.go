@@ -13,9 +13,9 @@ import (
 type Outcome string
 
 const (
-	// TookEffect: the statement is recorded as done.
+	// TookEffect records the statement as done.
 	TookEffect Outcome = "took effect"
-	// HadNoEffect: the statement is sent again by the next Apply.
+	// HadNoEffect lets the next Apply send the statement again.
 	HadNoEffect Outcome = "had no effect"
 )
 

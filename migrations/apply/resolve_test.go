@@ -27,7 +27,7 @@ func TestApplyAsksWhatLookingCannotTell(t *testing.T) {
 			t.Parallel()
 			tn := newTenant(t)
 			rel := askRelease(t)
-			tn.applyDyingAt(t, rel, dieAt)
+			require.Equal(t, dieAt, tn.dies(t, rel, at(dieAt)))
 			for range 2 {
 				_, err := tn.apply(t, rel, tn.options())
 				var unresolved *apply.UnresolvedError

@@ -22,7 +22,7 @@ func (s *session) runAlone(ctx context.Context, u unit) error {
 		s.opts.Crash(PointAloneIntent)
 	}
 	begun := time.Now()
-	done, err := repair.look(ctx, u.resuming)
+	done, err := repair.look(ctx)
 	if err != nil {
 		return s.wrapAlone(u, statement, err)
 	}
@@ -43,8 +43,7 @@ func (s *session) runAlone(ctx context.Context, u unit) error {
 
 // wrapAlone gives an error its statement, unless it says that itself.
 func (s *session) wrapAlone(u unit, statement release.Statement, err error) error {
-	var unresolved *UnresolvedError
-	if errors.As(err, &unresolved) {
+	if _, ok := errors.AsType[*UnresolvedError](err); ok {
 		return err
 	}
 	return s.failed(u, statement, err)
@@ -54,17 +53,18 @@ func (s *session) wrapAlone(u unit, statement release.Statement, err error) erro
 // the intent taken back, where that is known to be right.
 func (s *session) act(ctx context.Context, u unit, repair repair) error {
 	statement := u.statements[0]
-	refusal, err := s.send(ctx, statement)
-	if err != nil {
+	err := s.send(ctx, statement)
+	if err == nil {
+		err = repair.verify(ctx)
+		if err == nil {
+			return nil
+		}
 		return s.failed(u, statement, err)
 	}
-	if refusal == nil {
-		if err := repair.verify(ctx); err != nil {
-			return s.failed(u, statement, err)
-		}
-		return nil
+	failure := s.failed(u, statement, err)
+	if !isRefusal(err) {
+		return failure
 	}
-	failure := s.failed(u, statement, refusal)
 	clean, err := repair.clear(ctx)
 	if err == nil && clean {
 		_, err = s.do(ctx, "take intent back", command{sql: forgetSQL, args: []string{u.file.Version, strconv.Itoa(statement.No)}})
@@ -77,31 +77,22 @@ func (s *session) act(ctx context.Context, u unit, repair repair) error {
 
 // send runs the statement by itself. A patient one waits for its locks as long as it takes; one that may run again is
 // tried with the lock policy; one of unknown effect is tried once.
-func (s *session) send(ctx context.Context, statement release.Statement) (refusal, lost error) {
+func (s *session) send(ctx context.Context, statement release.Statement) error {
 	once := func(lockTimeout time.Duration) error {
-		replies, err := s.exchange(ctx, []command{timeoutsForSession(lockTimeout), {sql: statement.SQL}})
+		replies, err := s.exchange(ctx, []command{aloneTimeouts(lockTimeout), {sql: statement.SQL}})
 		if err != nil {
-			lost = err
-			return nil
+			return err
 		}
-		return errors.Join(replies[0].err, replies[1].err)
+		return replies[1].err
 	}
 	switch {
 	case statement.Alone.Patient:
-		refusal = once(0)
+		return once(0)
 	case statement.Alone.Repair == release.RepairRerun:
-		refusal = s.retry(ctx, once)
+		return s.retry(ctx, once)
 	default:
-		refusal = once(s.opts.LockPolicy.longest())
+		return once(s.opts.LockPolicy.longest())
 	}
-	return refusal, lost
-}
-
-// timeoutsForSession are a part of their own, since the statement must be alone in its.
-func timeoutsForSession(lockTimeout time.Duration) command {
-	c := timeouts(lockTimeout, 0, false)
-	c.cut = true
-	return c
 }
 
 func (s *session) intentCommand(u unit, statement release.Statement) command {

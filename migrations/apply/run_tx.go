@@ -74,7 +74,7 @@ func (s *session) execute(ctx context.Context, u unit, lockTimeout time.Duration
 		s.settings(),
 		{sql: "SELECT set_config('application_name', $1, false)", args: []string{s.name}, cut: true},
 		{sql: "BEGIN"},
-		timeouts(lockTimeout, s.statementTimeout(u), true),
+		transactionTimeouts(lockTimeout, s.statementTimeout(u)),
 	}
 	head := len(commands)
 	for _, statement := range u.statements {

@@ -103,11 +103,21 @@ SELECT set_config('client_connection_check_interval', $1, false),
 	}
 }
 
-// timeouts sets what one unit's statements may wait and take; zero is no limit. Local ones end with the transaction.
-func timeouts(lock, statement time.Duration, local bool) command {
+// transactionTimeouts sets what the statements of a transaction may wait and take; zero is no limit.
+func transactionTimeouts(lock, statement time.Duration) command {
 	return command{
-		sql:  "SELECT set_config('lock_timeout', $1, $3::boolean), set_config('statement_timeout', $2, $3::boolean)",
-		args: []string{millis(lock), millis(statement), strconv.FormatBool(local)},
+		sql:  "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
+		args: []string{millis(lock), millis(statement)},
+	}
+}
+
+// aloneTimeouts does the same for a statement that runs alone; such a one takes as long as it takes. It is a part of its
+// own, since the statement must be alone in its.
+func aloneTimeouts(lock time.Duration) command {
+	return command{
+		sql:  "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
+		args: []string{millis(lock)},
+		cut:  true,
 	}
 }
 

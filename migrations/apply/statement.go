@@ -12,8 +12,7 @@ import (
 
 // sqlState returns the server's code, "" when the error is not the server's.
 func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Code
 	}
 	return ""
@@ -21,8 +20,8 @@ func sqlState(err error) string {
 
 // errorLine returns the line of the file that the server's error points at, else the one on which the statement begins.
 func errorLine(statement release.Statement, err error) int {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.Position <= 0 {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pgErr.Position <= 0 {
 		return statement.Line
 	}
 	characters := []rune(statement.SQL)

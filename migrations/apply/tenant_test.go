@@ -34,7 +34,7 @@ type tenant struct {
 }
 
 // newTenant makes a database and its roles. At the end of the test no session and no lock may be left in it.
-func newTenant(t *testing.T) *tenant {
+func newTenant(t testing.TB) *tenant {
 	t.Helper()
 	name := "tenantry_test_" + strings.ToLower(rand.Text()[:16])
 	tn := &tenant{database: name, owner: name + "_owner", migrator: name + "_migrator", password: rand.Text()}
@@ -65,7 +65,7 @@ func newTenant(t *testing.T) *tenant {
 	return tn
 }
 
-func serverConfig(t *testing.T) *pgx.ConnConfig {
+func serverConfig(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
 	url := os.Getenv("TEST_DATABASE_URL")
 	require.NotEmpty(t, url, "TEST_DATABASE_URL: a PostgreSQL superuser's URL")
@@ -75,7 +75,7 @@ func serverConfig(t *testing.T) *pgx.ConnConfig {
 }
 
 // dial connects for the length of the test.
-func dial(t *testing.T, config *pgx.ConnConfig) *pgx.Conn {
+func dial(t testing.TB, config *pgx.ConnConfig) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(t.Context(), config)
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func dial(t *testing.T, config *pgx.ConnConfig) *pgx.Conn {
 }
 
 // hangUp closes a connection, also a broken one, and waits until nothing of it is left.
-func hangUp(t *testing.T, conn *pgx.Conn) {
+func hangUp(t testing.TB, conn *pgx.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testTimeout)
 	defer cancel()
@@ -97,7 +97,7 @@ func hangUp(t *testing.T, conn *pgx.Conn) {
 }
 
 // config of a connection as the migrator.
-func (tn *tenant) config(t *testing.T) *pgx.ConnConfig {
+func (tn *tenant) config(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
 	config := serverConfig(t)
 	config.Database, config.User, config.Password = tn.database, tn.migrator, tn.password
@@ -106,13 +106,13 @@ func (tn *tenant) config(t *testing.T) *pgx.ConnConfig {
 }
 
 // connect connects as the migrator.
-func (tn *tenant) connect(t *testing.T) *pgx.Conn {
+func (tn *tenant) connect(t testing.TB) *pgx.Conn {
 	t.Helper()
 	return dial(t, tn.config(t))
 }
 
 // connectThrough connects as the migrator with a connection of the test's making.
-func (tn *tenant) connectThrough(t *testing.T, wrap func(net.Conn) net.Conn) *pgx.Conn {
+func (tn *tenant) connectThrough(t testing.TB, wrap func(net.Conn) net.Conn) *pgx.Conn {
 	t.Helper()
 	config := tn.config(t)
 	dialer := config.DialFunc
@@ -142,7 +142,7 @@ func (tn *tenant) options() apply.Options {
 }
 
 // apply brings the database to the release over a connection of its own.
-func (tn *tenant) apply(t *testing.T, rel *release.Release, opts apply.Options) (apply.Result, error) {
+func (tn *tenant) apply(t testing.TB, rel *release.Release, opts apply.Options) (apply.Result, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -152,7 +152,7 @@ func (tn *tenant) apply(t *testing.T, rel *release.Release, opts apply.Options) 
 }
 
 // mustApply applies what must succeed.
-func (tn *tenant) mustApply(t *testing.T, rel *release.Release) apply.Result {
+func (tn *tenant) mustApply(t testing.TB, rel *release.Release) apply.Result {
 	t.Helper()
 	result, err := tn.apply(t, rel, tn.options())
 	require.NoError(t, err)
@@ -160,18 +160,18 @@ func (tn *tenant) mustApply(t *testing.T, rel *release.Release) apply.Result {
 }
 
 // reset empties the database.
-func (tn *tenant) reset(t *testing.T) {
+func (tn *tenant) reset(t testing.TB) {
 	t.Helper()
 	run(t, tn.admin, "DROP SCHEMA IF EXISTS _tenantry CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner")
 }
 
-func run(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
+func run(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), sql, args...)
 	require.NoError(t, err, sql)
 }
 
-func number(t *testing.T, conn *pgx.Conn, sql string) int {
+func number(t testing.TB, conn *pgx.Conn, sql string) int {
 	t.Helper()
 	var n int
 	require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&n), sql)
@@ -179,7 +179,7 @@ func number(t *testing.T, conn *pgx.Conn, sql string) int {
 }
 
 // releaseOf reads files, given as name, content, …, and names the release.
-func releaseOf(t *testing.T, name string, pairs ...string) *release.Release {
+func releaseOf(t testing.TB, name string, pairs ...string) *release.Release {
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -192,7 +192,7 @@ func releaseOf(t *testing.T, name string, pairs ...string) *release.Release {
 }
 
 // snapshot tells everything about the tenant's own schema, and which statements its history has.
-func (tn *tenant) snapshot(t *testing.T) []string {
+func (tn *tenant) snapshot(t testing.TB) []string {
 	t.Helper()
 	rows, err := tn.admin.Query(t.Context(), `
 		SELECT format('column %s.%s %s %s %s', a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,

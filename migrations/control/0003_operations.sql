@@ -660,7 +660,9 @@ BEGIN
       OR v_stray.job_state IS DISTINCT FROM (SELECT j.state FROM river.river_job j WHERE j.id = v_stray.river_job_id FOR NO KEY UPDATE);
     operation_id := v_stray.id;
     job_state := coalesce(v_stray.job_state::text, 'deleted');
-    IF job_state IN ('cancelled', 'deleted') THEN
+    -- What is not cancellable and has begun would leave a tenant between two states: it goes on, with a new job where it has none.
+    IF job_state IN ('cancelled', 'deleted')
+       AND (v_op.attempt = 0 OR (SELECT k.cancellable FROM tenantry.kinds k WHERE k.kind = v_op.kind)) THEN
       became := 'cancelled';
       PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', v_stray.id, 'outcome', 'cancelled', 'error',
         jsonb_build_object('code', 'job_' || job_state, 'message', format('its River job was %s by hand', job_state),

@@ -330,12 +330,13 @@ BEGIN
   IF v_op.finished_at IS NOT NULL THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s has ended: %s', $1, v_op.state), 'only what has not ended can be cancelled');
   END IF;
+  SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+  -- A parked one has nowhere to run to: there a person decides, and this is one.
+  IF NOT v_kind.cancellable AND v_op.attempt > 0 AND v_op.state <> 'parked' THEN
+    PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s, and a %s that has begun runs to its end', $1, v_op.state, v_op.kind),
+      'wait for it, then ask for the opposite');
+  END IF;
   IF v_op.state = 'running' THEN
-    SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = v_op.kind;
-    IF NOT v_kind.cancellable THEN
-      PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is running, and a %s that has begun runs to its end', $1, v_op.kind),
-        'wait for it, then ask for the opposite');
-    END IF;
     UPDATE tenantry.operations SET cancel_asked = true, updated_at = now() WHERE id = $1;
     PERFORM pg_notify('river.river_control', json_build_object('action', 'cancel', 'job_id', v_op.river_job_id, 'queue', v_kind.queue)::text);
     RETURN 'running';
@@ -351,7 +352,6 @@ $$;
 -- was to be warm is cleared away by the next refill.
 CREATE FUNCTION tenantry.abandon(p_op tenantry.operations) RETURNS void
 LANGUAGE sql
-SET search_path = pg_catalog
 AS $$
   UPDATE tenantry.databases SET state = 'failed'
   WHERE p_op.kind IN ('provision', 'warm') AND id = p_op.database_id AND state = 'building';

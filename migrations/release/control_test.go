@@ -53,8 +53,8 @@ func controlDatabase(t *testing.T) string {
 	return name
 }
 
-func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
+func exec(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
-	_, err := conn.Exec(t.Context(), sql, args...)
+	_, err := conn.Exec(t.Context(), sql)
 	require.NoError(t, err)
 }

@@ -34,21 +34,22 @@ func layouts() []layout {
 // formatsRead says in messages what Read understands.
 const formatsRead = "goose SQL files and plain numbered SQL files (0001_name.sql) are read"
 
-// detect picks the layout. It returns nil when the folder was refused.
-func detect(f folder, asked Format, found *problems) (*layout, error) {
+// detect picks the layout, or reports why there is none.
+func detect(f folder, asked Format, found *problems) (layout, bool) {
 	if refuseForeign(f, found) {
-		return nil, nil //nolint:nilnil // The refusal is among the problems.
+		return layout{}, false
 	}
 	if len(f.sources) == 0 {
 		found.add(f.dir, 0, "holds no SQL file", formatsRead)
-		return nil, nil //nolint:nilnil // The refusal is among the problems.
+		return layout{}, false
 	}
 	known := []string{}
 	for _, candidate := range layouts() {
 		if asked == candidate.format || asked == "" && candidate.claims(f) {
-			return &candidate, nil
+			return candidate, true
 		}
 		known = append(known, string(candidate.format))
 	}
-	return nil, fmt.Errorf("read migrations as %q: no such format, there are %s", asked, strings.Join(known, ", "))
+	found.add(f.dir, 0, fmt.Sprintf("was to be read as %q, which is no format", asked), "there are "+strings.Join(known, ", "))
+	return layout{}, false
 }

@@ -32,13 +32,14 @@ func decodeLocations(encoded []byte) ([]located, error) {
 		}
 		var statement located
 		err := eachField(message, func(field protowire.Number, number uint64, message []byte) error {
-			switch field {
-			case fieldStmt:
+			if field == fieldStmt {
 				statement.depth = depth(message)
-			case fieldLocation:
-				statement.start = int(number)
-			case fieldLen:
-				statement.length = int(number)
+			}
+			if field == fieldLocation {
+				statement.start = offset(number)
+			}
+			if field == fieldLen {
+				statement.length = offset(number)
 			}
 			return nil
 		})
@@ -51,6 +52,14 @@ func decodeLocations(encoded []byte) ([]located, error) {
 	return statements, nil
 }
 
+// offset is in a text, which is never longer than MaxFileBytes.
+func offset(number uint64) int {
+	if number > MaxFileBytes {
+		return MaxFileBytes
+	}
+	return int(number)
+}
+
 // eachField calls visit with each field's number and its value: a number, or bytes that are not nil.
 func eachField(message []byte, visit func(field protowire.Number, number uint64, bytes []byte) error) error {
 	for len(message) > 0 {
@@ -61,16 +70,14 @@ func eachField(message []byte, visit func(field protowire.Number, number uint64,
 		message = message[n:]
 		var number uint64
 		var bytes []byte
-		switch kind {
-		case protowire.VarintType:
-			number, n = protowire.ConsumeVarint(message)
-		case protowire.BytesType:
-			bytes, n = protowire.ConsumeBytes(message)
-		default:
-			n = protowire.ConsumeFieldValue(field, kind, message)
-		}
-		if n < 0 {
+		if n = protowire.ConsumeFieldValue(field, kind, message); n < 0 {
 			return protowire.ParseError(n) //nolint:wrapcheck // decodeLocations wraps it.
+		}
+		if kind == protowire.VarintType {
+			number, _ = protowire.ConsumeVarint(message)
+		}
+		if kind == protowire.BytesType {
+			bytes, _ = protowire.ConsumeBytes(message)
 		}
 		message = message[n:]
 		if err := visit(field, number, bytes); err != nil {

@@ -83,8 +83,7 @@ func guarded[T any](call func(string) (T, error), text string) (answer T, err er
 }
 
 func asParseError(text string, err error) *parseError {
-	var refused *parser.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*parser.Error](err); ok {
 		return &parseError{offset: byteOffset(text, refused.Cursorpos), message: refused.Message}
 	}
 	return &parseError{message: err.Error()}

@@ -30,11 +30,8 @@ func Read(fsys fs.FS, opts Options) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := detect(folder, opts.Format, &found)
-	if err != nil {
-		return nil, err
-	}
-	if layout == nil {
+	layout, ok := detect(folder, opts.Format, &found)
+	if !ok {
 		return nil, found.err()
 	}
 	rel := &Release{Format: layout.format}

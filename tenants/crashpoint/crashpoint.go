@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -96,10 +97,20 @@ func (p *Point) Hit(ctx context.Context) {
 	}
 	_, _ = fmt.Fprintf(t.out, "crashpoint %s\n", p.name)
 	if t.stops {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		freeze()
 		return
 	}
 	<-ctx.Done()
+}
+
+// freeze stops the process and returns when it is continued. A process stops thread by thread, so this one would run on for some
+// microseconds if it did not wait.
+func freeze() {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-continued
 }
 
 // HitNamed is [Point.Hit] for code that passes on a name, such as a hook.

@@ -24,7 +24,7 @@ type Cache struct {
 	crew      crew
 	keeping   chan struct{}   // closed when upkeep has ended
 	emptied   chan struct{}   // capacity 1: there may be no entry left
-	life      context.Context //nolint:containedctx // ends with Stop: that of openings, which outlive their callers
+	life      context.Context // ends with Stop: that of openings, which outlive their callers
 	endLife   context.CancelCauseFunc
 
 	nodesMu sync.Mutex

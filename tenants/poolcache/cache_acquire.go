@@ -49,7 +49,7 @@ type opening struct {
 	waiters int // guarded by Cache.mu
 	// patience is done when the last waiter has left. Then the opening does not wait for a token any more; whoever joins
 	// it all the same starts another.
-	patience context.Context //nolint:containedctx // of all waiters together
+	patience context.Context // of all waiters together
 	leave    context.CancelCauseFunc
 }
 

@@ -39,7 +39,7 @@ type entry struct {
 	secret *secret
 
 	// ctx is every lease's context. It is cancelled by the watchdog, and when the entry closes.
-	ctx    context.Context //nolint:containedctx // it is the leases', not a call's
+	ctx    context.Context // it is the leases', not a call's
 	revoke context.CancelCauseFunc
 	done   chan struct{} // closed when the last connection is
 	once   sync.Once     // of shut

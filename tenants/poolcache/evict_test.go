@@ -3,11 +3,13 @@ package poolcache_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -121,6 +123,26 @@ func TestEvictDuringConnect(t *testing.T) {
 	hog.Release()
 	require.NoError(t, <-got, "it looked again where the tenant is")
 	require.EqualValues(t, 2, b.Entries()[len(b.Entries())-1].Epoch)
+}
+
+func TestEvictAfterConnect(t *testing.T) {
+	t.Parallel()
+	tenant := databases(t, 1)[0]
+	var b *bundle
+	var once sync.Once
+	b = newBundle(t, poolcache.Config{Configure: func(_ string, pc *pgxpool.Config) error {
+		pc.PrepareConn = func(context.Context, *pgx.Conn) (bool, error) {
+			once.Do(func() { // connected, but nobody has the pool yet
+				b.resolver.change(tenant, func(target *poolcache.Target) { target.Epoch = 2 })
+				b.Evict(tenant, 2)
+			})
+			return true, nil
+		}
+		return nil
+	}})
+	lease := b.lease(t, tenant)
+	defer lease.Release()
+	require.EqualValues(t, 2, lease.Epoch())
 }
 
 func TestEvictDemandsTheNewEpoch(t *testing.T) {

@@ -1,6 +1,7 @@
 package poolcache_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
@@ -26,8 +27,7 @@ type fakeServer struct {
 // newFakeServer starts a server that refuses everybody with code, or says nothing when code is "".
 func newFakeServer(tb testing.TB, code, routine string) *fakeServer {
 	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
+	listener := listen(tb)
 	s := &fakeServer{listener: listener, open: map[net.Conn]struct{}{}}
 	s.refuse(code, routine)
 	s.wg.Go(s.serve)
@@ -91,8 +91,14 @@ func (s *fakeServer) answer(conn net.Conn, refusal pgproto3.ErrorResponse) {
 // closedPort returns the address of a port on which nobody listens.
 func closedPort(tb testing.TB) string {
 	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
+	listener := listen(tb)
 	defer listener.Close()
 	return listener.Addr().String()
+}
+
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	return listener
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 )
 
 // benchTenants is how many tenants the benchmarks of a hit go around.
@@ -71,13 +71,9 @@ func BenchmarkMutexMapSameTenant(b *testing.B) {
 
 func benchCache(b *testing.B) (*Cache, []string) {
 	b.Helper()
-	cache, err := New(Config{}, ResolverFunc(func(context.Context, string) (Target, error) { return Target{}, nil }))
-	if err != nil {
-		b.Fatal(err)
-	}
-	names := benchNames()
+	cache, names := newTestCache(b, Config{}), benchNames()
 	for _, name := range names {
-		publishFake(b, cache, name)
+		publishPool(b, cache, name)
 	}
 	return cache, names
 }
@@ -96,10 +92,7 @@ type mutexMap struct {
 	entries map[string]*mutexEntry
 }
 
-type mutexEntry struct {
-	pool *pgxpool.Pool
-	refs int
-}
+type mutexEntry struct{ refs int }
 
 func benchMutexMap() (*mutexMap, []string) {
 	m, names := &mutexMap{entries: map[string]*mutexEntry{}}, benchNames()
@@ -125,33 +118,16 @@ func (m *mutexMap) release(e *mutexEntry) {
 
 // TestHitAllocatesNothing is what makes a lease worth taking for each job.
 func TestHitAllocatesNothing(t *testing.T) {
-	cache, err := New(Config{}, ResolverFunc(func(context.Context, string) (Target, error) { return Target{}, nil }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	publishFake(t, cache, "t_1")
+	cache := newTestCache(t, Config{})
+	publishPool(t, cache, "t_1")
 	ctx := context.Background()
 	allocations := testing.AllocsPerRun(1000, func() {
 		lease, err := cache.Acquire(ctx, "t_1")
 		if err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 		defer lease.Release()
 		cache.now.Add(int64(time.Second))
 	})
-	if allocations != 0 {
-		t.Fatalf("a hit allocates %v times", allocations)
-	}
-}
-
-// publishFake adds an entry that has no pool.
-func publishFake(tb testing.TB, c *Cache, tenant string) *entry {
-	tb.Helper()
-	e := &entry{cache: c, tenant: tenant, node: c.node("fake"), done: make(chan struct{}), published: true}
-	e.ctx, e.revoke = context.WithCancelCause(context.Background())
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.live[e] = struct{}{}
-	c.table.change(func(entries map[string]*entry) { entries[tenant] = e })
-	return e
+	require.Zero(t, allocations)
 }

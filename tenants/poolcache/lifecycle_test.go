@@ -15,7 +15,8 @@ import (
 	"github.com/avenit/tenantry/tenants/poolcache"
 )
 
-func TestStopReturnsEverything(t *testing.T) { //nolint:paralleltest // it counts goroutines
+// TestStopReturnsEverything is not parallel because it counts goroutines.
+func TestStopReturnsEverything(t *testing.T) {
 	u := newUser(t)
 	tenants := databases(t, 20)
 	before := runtime.NumGoroutine()

@@ -86,10 +86,8 @@ func startPgBouncer(tb testing.TB, u *poolbench.Fleet) (addr string) {
 	addr = closedPort(tb)
 	host, port, err := net.SplitHostPort(addr)
 	require.NoError(tb, err)
-	dir, err := os.MkdirTemp("", "poolcache-pgbouncer-")
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(tb, os.Chmod(dir, 0o755))
+	dir := tb.TempDir()
+	require.NoError(tb, os.Chmod(filepath.Dir(dir), 0o755)) // for another user to read
 	users := filepath.Join(dir, "users.txt")
 	require.NoError(tb, os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", u.Role, u.Password()), 0o644))
 	ini := filepath.Join(dir, "pgbouncer.ini")
@@ -121,7 +119,7 @@ max_client_conn = 100
 		}
 	})
 	eventually(tb, "PgBouncer listens", func() bool {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := new(net.Dialer).DialContext(within(tb), "tcp", addr)
 		if err != nil {
 			return false
 		}

@@ -29,6 +29,9 @@ func (c *Cache) newPool(e *entry, target Target) (*pgxpool.Pool, error) {
 		if err := c.cfg.Configure(e.tenant, pc); err != nil {
 			return nil, fmt.Errorf("configure pool: %w", err)
 		}
+		if pc.BeforeAcquire != nil { //nolint:staticcheck // deprecated, but it would be ignored silently
+			return nil, errors.New("configure pool: use PrepareConn instead of BeforeAcquire")
+		}
 	}
 	e.hook(pc)
 	c.attach(e.node, e, pc.ConnConfig, c.cfg.ConnectTimeout)
@@ -59,9 +62,6 @@ func (e *entry) hook(pc *pgxpool.Config) {
 		}
 	}
 	prepare := pc.PrepareConn
-	if deprecated := pc.BeforeAcquire; prepare == nil && deprecated != nil {
-		prepare = func(ctx context.Context, conn *pgx.Conn) (bool, error) { return deprecated(ctx, conn), nil }
-	}
 	pc.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		s := socketOf(conn)
 		switch {

@@ -159,7 +159,7 @@ func (s *socket) Read(b []byte) (int, error) {
 	if s.gone.Load() {
 		return 0, net.ErrClosed
 	}
-	return s.Conn.Read(b)
+	return s.Conn.Read(b) //nolint:wrapcheck // readers compare with io.EOF
 }
 
 // Write is net.Conn's.
@@ -167,7 +167,7 @@ func (s *socket) Write(b []byte) (int, error) {
 	if s.gone.Load() {
 		return 0, net.ErrClosed
 	}
-	return s.Conn.Write(b)
+	return s.Conn.Write(b) //nolint:wrapcheck // it is net.Conn's
 }
 
 // SetDeadline is net.Conn's. After Close the deadline is Close's.
@@ -175,7 +175,7 @@ func (s *socket) SetDeadline(t time.Time) error {
 	if s.gone.Load() {
 		return net.ErrClosed
 	}
-	return s.Conn.SetDeadline(t)
+	return s.Conn.SetDeadline(t) //nolint:wrapcheck // it is net.Conn's
 }
 
 // SetReadDeadline is net.Conn's.
@@ -183,7 +183,7 @@ func (s *socket) SetReadDeadline(t time.Time) error {
 	if s.gone.Load() {
 		return net.ErrClosed
 	}
-	return s.Conn.SetReadDeadline(t)
+	return s.Conn.SetReadDeadline(t) //nolint:wrapcheck // it is net.Conn's
 }
 
 // SetWriteDeadline is net.Conn's.
@@ -191,5 +191,5 @@ func (s *socket) SetWriteDeadline(t time.Time) error {
 	if s.gone.Load() {
 		return net.ErrClosed
 	}
-	return s.Conn.SetWriteDeadline(t)
+	return s.Conn.SetWriteDeadline(t) //nolint:wrapcheck // it is net.Conn's
 }

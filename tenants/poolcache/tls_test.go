@@ -73,8 +73,7 @@ func startTLSProxy(tb testing.TB) (addr string) {
 	tb.Helper()
 	server, err := url.Parse(mustURL(tb))
 	require.NoError(tb, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
+	listener := listen(tb)
 	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(tb)}, MinVersion: tls.VersionTLS13}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -102,7 +101,7 @@ func proxyTLS(conn net.Conn, server string, config *tls.Config) {
 	if _, err := conn.Write([]byte{'S'}); err != nil {
 		return
 	}
-	upstream, err := net.Dial("tcp", server)
+	upstream, err := new(net.Dialer).DialContext(context.Background(), "tcp", server)
 	if err != nil {
 		return
 	}
@@ -113,7 +112,7 @@ func proxyTLS(conn net.Conn, server string, config *tls.Config) {
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(upstream, client)
-		_ = upstream.(*net.TCPConn).CloseWrite() //nolint:forcetypeassert // dialled as tcp
+		_ = upstream.(*net.TCPConn).CloseWrite()
 	}()
 	_, _ = io.Copy(client, upstream)
 	_ = conn.Close()

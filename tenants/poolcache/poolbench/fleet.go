@@ -150,7 +150,7 @@ func (f *Fleet) Watch(ctx context.Context, interval time.Duration) (most func() 
 		for {
 			n, err := f.Connections(ctx)
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // it was told to stop
+				return nil // it was told to stop
 			}
 			if err != nil {
 				return err

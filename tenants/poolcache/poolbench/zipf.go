@@ -46,7 +46,9 @@ type ZipfResult struct {
 }
 
 // CachedEach is the time per acquisition through the cache.
-func (r ZipfResult) CachedEach() time.Duration { return r.Cached / time.Duration(r.Config.Acquisitions) }
+func (r ZipfResult) CachedEach() time.Duration {
+	return r.Cached / time.Duration(r.Config.Acquisitions)
+}
 
 // UncachedEach is the time per acquisition with a pool of its own.
 func (r ZipfResult) UncachedEach() time.Duration { return r.Sampled / time.Duration(r.Config.Sample) }
@@ -214,5 +216,5 @@ func spread(
 			}
 		})
 	}
-	return group.Wait() //nolint:wrapcheck // it is ours
+	return group.Wait()
 }

@@ -1,0 +1,19 @@
+// Package crash holds the crash suite, and nothing else: real worker processes that are killed, frozen and ended at every named
+// point of the program, against a real PostgreSQL, and after each fault a look at everything that must hold
+// (crashtest.Check). What tests stand on, the processes and the look, is in crashtest.
+//
+//	TestCrashMatrix         every kind of operation × every point it passes: kill -9, another worker goes on
+//	TestCrashTwice          the same again while recovering; three dead workers park an operation
+//	TestFrozenWorker        SIGSTOP for longer than the lease, then SIGCONT: the past has no effect
+//	TestGhostCreate         the server goes on with what a dead client asked
+//	TestBackendTerminated   sessions are ended at random moments
+//	TestSigtermHandsOver    a drain burns no attempt
+//	TestRiverUIActions      jobs are cancelled, deleted, discarded and retried behind the ledger's back
+//	TestSuiteHasTeeth       with one guard switched off, the suite fails
+//
+// TestPostgresDies, which kills servers, is beside the package that runs private ones, in cmd/tenantry.
+//
+// CRASH_MATRIX says how much: unset is a smoke test of a few cells, for every run of all tests; short takes the most
+// dangerous points and some by lot; full takes all. Every choice by lot comes from a seed that is logged; CRASH_SEED
+// repeats it.
+package crash

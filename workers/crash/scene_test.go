@@ -1,0 +1,208 @@
+package crash_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/workers"
+	"github.com/avenit/tenantry/workers/crash/crashtest"
+	"github.com/avenit/tenantry/workers/fleettest"
+)
+
+// The releases after the sample's.
+const (
+	nextRelease    = "sample-2" // adds to the sample
+	renamedRelease = "sample-3" // the same under another name
+)
+
+// Leases of worker processes: the one that dies should be missed soon, the one that takes over should not lose its
+// lease on a busy machine.
+const (
+	shortLease = "--lease=2s"
+	longLease  = "--lease=6s"
+)
+
+// newScene makes a fleet with one node on the test server, and remembers what a clean database looks like.
+func newScene(t testing.TB) *crashtest.Scene {
+	t.Helper()
+	f := fleettest.New(t)
+	s := crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("unfinished:\n" + strings.Join(s.Unfinished(context.WithoutCancel(t.Context())), "\n"))
+		}
+	})
+	withWorker(t, s, func() {
+		createTenant(t, s, "clean")
+	})
+	s.Remember(t, "clean")
+	return s
+}
+
+// withWorker runs f while a worker of this process works: for what a test needs before it begins.
+func withWorker(t testing.TB, s *crashtest.Scene, f func()) {
+	t.Helper()
+	rt, err := workers.New(workers.Config{ControlURL: s.Fleet.URL, Keys: s.Fleet.Keys, Log: fleettest.Log(t), Grace: 5 * time.Second})
+	require.NoError(t, err)
+	require.NoError(t, rt.Start(t.Context()))
+	defer rt.Stop()
+	f()
+}
+
+func createTenant(t testing.TB, s *crashtest.Scene, slug string) {
+	t.Helper()
+	s.Fleet.Succeeds(t, askTenant(t, s, slug))
+}
+
+func askTenant(t testing.TB, s *crashtest.Scene, slug string) (operation string) {
+	t.Helper()
+	made, err := s.Fleet.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: slug}, nil)
+	require.NoError(t, err)
+	return made.OperationID
+}
+
+// all asks for many operations and waits until all have succeeded.
+func all(t testing.TB, s *crashtest.Scene, names []string, ask func(name string) (operation string)) {
+	t.Helper()
+	ids := make([]string, len(names))
+	for i, name := range names {
+		ids[i] = ask(name)
+	}
+	for _, id := range ids {
+		s.Fleet.Succeeds(t, id)
+	}
+}
+
+// databaseOf gives the id of a tenant's database.
+func databaseOf(t testing.TB, s *crashtest.Scene, slugOrID string) string {
+	t.Helper()
+	db, err := s.Fleet.Registry.DatabaseOf(t.Context(), s.Fleet.Tenant(t, slugOrID).ID)
+	require.NoError(t, err)
+	return db.ID
+}
+
+// published adds the later releases to a scene's control database. New tenants keep getting the first.
+func published(t testing.TB, s *crashtest.Scene) {
+	t.Helper()
+	folder := sample(t, map[string]string{
+		"00005_vat.sql": `-- +goose Up
+ALTER TABLE invoices ADD COLUMN vat numeric(5,2) NOT NULL DEFAULT 0;
+ALTER TABLE customers ADD COLUMN country text;
+CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id bigint REFERENCES customers, body text NOT NULL);
+`,
+		"00006_countries.sql": `-- +goose NO TRANSACTION
+-- +goose Up
+CREATE INDEX CONCURRENTLY customers_country ON customers (country);
+`,
+		"00007_status.sql": `-- +goose Up
+ALTER TABLE notes ADD COLUMN pinned boolean NOT NULL DEFAULT false;
+`,
+	})
+	publish(t, s, nextRelease, folder, workers.KeepCurrent)
+	publish(t, s, renamedRelease, folder, workers.KeepCurrent)
+}
+
+// sample is the sample product's folder with more files.
+func sample(t testing.TB, more map[string]string) fstest.MapFS {
+	t.Helper()
+	folder := fstest.MapFS{}
+	base, err := fs.Sub(migrations.Sample, "tenant")
+	require.NoError(t, err)
+	names, err := fs.Glob(base, "*.sql")
+	require.NoError(t, err)
+	for _, name := range names {
+		body, err := fs.ReadFile(base, name)
+		require.NoError(t, err)
+		folder[name] = &fstest.MapFile{Data: body}
+	}
+	for name, body := range more {
+		folder[name] = &fstest.MapFile{Data: []byte(body)}
+	}
+	return folder
+}
+
+func publish(t testing.TB, s *crashtest.Scene, name string, folder fs.FS, currency workers.Currency) {
+	t.Helper()
+	_, err := workers.PublishRelease(t.Context(), s.Fleet.Pool, folder, name, "test", currency)
+	require.NoError(t, err)
+}
+
+// control runs SQL in the control database, as its owner.
+func control(t testing.TB, s *crashtest.Scene, sql string, args ...any) {
+	t.Helper()
+	_, err := s.Fleet.Pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+func value[T any](t testing.TB, s *crashtest.Scene, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	require.NoError(t, s.Fleet.Pool.QueryRow(t.Context(), sql, args...).Scan(&v))
+	return v
+}
+
+// onNode opens a superuser's session in a database of the node, "" for the maintenance database.
+func onNode(t testing.TB, s *crashtest.Scene, database string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(s.Server)
+	require.NoError(t, err)
+	if database != "" {
+		config.Database = database
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	})
+	return conn
+}
+
+func execOn(t testing.TB, conn *pgx.Conn, format string, args ...any) {
+	t.Helper()
+	_, err := conn.PgConn().Exec(t.Context(), fmt.Sprintf(format, args...)).ReadAll()
+	require.NoError(t, err)
+}
+
+// operation reads one row of the ledger.
+func operation(t testing.TB, s *crashtest.Scene, id string) jobs.Operation {
+	t.Helper()
+	op, err := s.Fleet.Jobs.Get(t.Context(), id)
+	require.NoError(t, err)
+	return op
+}
+
+// eventually waits until a condition holds, for as long as anything may take on a busy machine.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, time.Minute, 25*time.Millisecond, what)
+}
+
+// invalidIndex makes what an interrupted CREATE INDEX CONCURRENTLY of the next release leaves behind.
+func invalidIndex(t testing.TB, s *crashtest.Scene, slug string) {
+	t.Helper()
+	name := s.Fleet.Tenant(t, slug).Database
+	conn := onNode(t, s, name)
+	execOn(t, conn, `SET ROLE %s; CREATE INDEX customers_country ON customers (name); RESET ROLE;
+		UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'customers_country'::regclass`, tenants.Ident(name+"_owner"))
+}
+
+// tenantry runs a command of the program on a scene.
+func tenantry(t testing.TB, s *crashtest.Scene, args ...string) string {
+	t.Helper()
+	out, err := program(t).Run(t.Context(), crashtest.Env(s.Fleet), args...)
+	require.NoError(t, err)
+	return strings.TrimSpace(out)
+}
