@@ -43,11 +43,29 @@ func newScene(t testing.TB) *crashtest.Scene {
 			t.Log("unfinished:\n" + strings.Join(s.Unfinished(context.WithoutCancel(t.Context())), "\n"))
 		}
 	})
+	t.Cleanup(func() { atRest(t, s) })
 	withWorker(t, s, func() {
 		createTenant(t, s, "clean")
 	})
 	s.Remember(t, "clean")
 	return s
+}
+
+// atRest waits until the server has noticed that the killed workers are gone: what it still does for them would be in the way
+// of the cleaning up.
+func atRest(t testing.TB, s *crashtest.Scene) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.Server)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for busy := true; busy; <-look.C {
+		err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename IN ($1, $2))`, s.Node.Provisioner, s.Node.TemplateRole()).Scan(&busy)
+		require.NoError(t, err)
+	}
 }
 
 // withWorker runs f while a worker of this process works: for what a test needs before it begins.
