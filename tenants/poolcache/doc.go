@@ -58,5 +58,6 @@
 //
 // # Locks
 //
-// Cache.mu comes before node.mu, which comes before nothing. Neither is held while dialling, closing, or calling out.
+// Cache.mu comes before node.mu; all others (gate.mu, secret.mu, crew.mu) are taken last and alone. None is held while
+// dialling, closing, or calling out.
 package poolcache

@@ -61,8 +61,13 @@ func serverURL(t testing.TB, name string) string {
 // New makes a fleet. Everything it makes is gone after the test.
 func New(t testing.TB) *Fleet {
 	t.Helper()
+	return NewAt(t, ServerURL(t))
+}
+
+// NewAt makes a fleet whose control database is on the server of this superuser's URL.
+func NewAt(t testing.TB, server string) *Fleet {
+	t.Helper()
 	ctx := t.Context()
-	server := ServerURL(t)
 	template := controlTemplate(t, server)
 	name := "test_ctl_" + random()
 	admin := connect(t, server)

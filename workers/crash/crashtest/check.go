@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/provision"
 	"github.com/avenit/tenantry/workers/fleettest"
@@ -73,6 +74,22 @@ func Holds(t testing.TB, s *Scene, e Expect) {
 	t.Helper()
 	violations := Check(t.Context(), s, e)
 	require.Empty(t, violations, "what must hold after a fault does not")
+}
+
+// Settles waits until an operation has ended or is parked. It bears with a control database that is away.
+func (s *Scene) Settles(t testing.TB, id string) jobs.Operation {
+	t.Helper()
+	var last jobs.Operation
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		op, err := s.Fleet.Jobs.Get(ctx, id)
+		if err == nil {
+			last = op
+		}
+		return err == nil && (op.State.Final() || op.State == jobs.StateParked)
+	}, patience, 100*time.Millisecond, "operation %s does not end", id)
+	return last
 }
 
 // Unfinished tells all of the operations that have not ended and of their River jobs, for the log of a failed test.

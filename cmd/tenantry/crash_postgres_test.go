@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/cmd/internal/localpg"
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/workers/crash/crashtest"
+	"github.com/avenit/tenantry/workers/fleettest"
+)
+
+// death is a server that is killed while a worker stands at a point.
+type death struct {
+	kind, point string
+	// away: the worker goes on while the server is down. Else it finds it restarted.
+	away bool
+}
+
+// TestPostgresDies kills the server of a node, and that of the control database, under a worker in the middle of an operation, and
+// starts it again. The operation ends by itself, and the outage counts as one failed attempt at most.
+func TestPostgresDies(t *testing.T) {
+	t.Parallel()
+	crashtest.From(t, crashtest.Short)
+	program, err := crashtest.Build(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Run("node", func(t *testing.T) {
+		t.Parallel()
+		server := privateServer(t)
+		f := fleettest.New(t)
+		s := crashtest.NewScene(f, f.NodeAt(t, server.URL("postgres"), "n1"), server.URL("postgres"))
+		killEach(t, program, s, server, []death{
+			{kind: "provision", point: "build.database.created"},
+			{kind: "first", point: "apply.alone.intent", away: true},
+			{kind: "purge", point: "drop.database.before"},
+			{kind: "provision", point: "build.roles.intent", away: true},
+			{kind: "provision", point: "build.database.before"},
+			{kind: "provision", point: "build.contents.after", away: true},
+			{kind: "first", point: "template.database.created"},
+			{kind: "first", point: "apply.tx.executed"},
+			{kind: "first", point: "template.schema.after", away: true},
+			{kind: "suspend", point: "fence.closed"},
+			{kind: "purge", point: "drop.database.after", away: true},
+			{kind: "rotate", point: "build.roles.intent"},
+		})
+	})
+	t.Run("control", func(t *testing.T) {
+		t.Parallel()
+		server := privateServer(t)
+		f := fleettest.NewAt(t, server.URL("postgres"))
+		s := crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
+		killEach(t, program, s, server, []death{
+			{kind: "provision", point: "operation.settle.before", away: true},
+			{kind: "provision", point: "build.roles.before"},
+			{kind: "purge", point: "drop.verified", away: true},
+			{kind: "provision", point: "operation.start.before"},
+			{kind: "provision", point: "operation.start.before", away: true},
+			{kind: "provision", point: "operation.start.after", away: true},
+			{kind: "provision", point: "build.connect.after"},
+			{kind: "provision", point: "operation.settle.before"},
+			{kind: "provision", point: "operation.settle.after", away: true},
+			{kind: "suspend", point: "fence.closed", away: true},
+			{kind: "purge", point: "operation.settle.before"},
+			{kind: "rotate", point: "build.roles.intent", away: true},
+		})
+	})
+}
+
+// inShort is how many deaths of each list are in a short run.
+const inShort = 3
+
+func killEach(t *testing.T, program crashtest.Program, s *crashtest.Scene, server *localpg.Server, deaths []death) {
+	t.Helper()
+	of := len(deaths)
+	if crashtest.FormOf(t) == crashtest.Short {
+		deaths = deaths[:inShort]
+	}
+	t.Logf("%d of %d deaths", len(deaths), of)
+	w := program.Start(t, s.Fleet, "first")
+	made, err := s.Fleet.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: "clean"}, nil)
+	require.NoError(t, err)
+	s.Fleet.Succeeds(t, made.OperationID)
+	s.Remember(t, "clean")
+	slugs := make([]string, len(deaths))
+	for i, d := range deaths {
+		slugs[i] = fmt.Sprintf("%s-%d", d.kind, i)
+		if d.kind == "suspend" || d.kind == "purge" || d.kind == "rotate" {
+			s.Fleet.Do(t, jobs.Provision{Slug: slugs[i]})
+		}
+	}
+	w.Stop(t)
+	for i, d := range deaths {
+		name := d.kind + "/" + d.point
+		if d.away {
+			name += "/away"
+		}
+		t.Run(name, func(t *testing.T) { d.kill(t, program, s, server, slugs[i]) })
+	}
+}
+
+func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene, server *localpg.Server, slug string) {
+	t.Helper()
+	if d.kind == "first" {
+		_, err := s.Fleet.Pool.Exec(t.Context(), `UPDATE tenantry.templates SET state = 'building'`)
+		require.NoError(t, err)
+	}
+	id := s.Fleet.Submit(t, map[string]jobs.Args{
+		"provision": jobs.Provision{Slug: slug},
+		"first":     jobs.Provision{Slug: slug},
+		"suspend":   jobs.Suspend{Tenant: slug},
+		"purge":     jobs.Purge{Tenant: slug, Confirm: slug},
+		"rotate":    jobs.Rotate{Tenant: slug},
+	}[d.kind])
+	w := program.Start(t, s.Fleet, "A", "--lease=20s", "--crashpoint=stop:"+d.point)
+	w.Stands(t)
+	require.NoError(t, server.Kill(t.Context()))
+	if d.away {
+		w.Continue()
+		<-time.After(3 * time.Second)
+		require.NoError(t, server.Restart(t.Context()))
+	} else {
+		require.NoError(t, server.Restart(t.Context()))
+		w.Continue()
+	}
+	begun := time.Now()
+	op := s.Settles(t, id)
+	t.Logf("%s %s after the server was back, with %d attempts and %d failures", op.State, time.Since(begun).Round(time.Millisecond), op.Attempt, op.Failures)
+	require.Equal(t, jobs.StateSucceeded, op.State, "%+v", op.Error)
+	require.LessOrEqual(t, op.Failures, 1)
+	require.Zero(t, op.Reaps)
+	s.Fleet.Pool.Reset()
+	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3})
+	want := map[string]tenants.State{"suspend": tenants.StateSuspended, "purge": tenants.StateDeleted}[d.kind]
+	if want == "" {
+		want = tenants.StateActive
+	}
+	require.Equal(t, want, s.Fleet.Tenant(t, *op.TenantID).State)
+	w.Stop(t)
+}
+
+// privateServer runs a PostgreSQL server that a test may kill.
+func privateServer(t *testing.T) *localpg.Server {
+	t.Helper()
+	dir := t.TempDir()
+	server, err := localpg.Start(t.Context(), localpg.Config{Dir: dir, Durability: localpg.Throwaway})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		require.NoError(t, server.Stop(ctx, localpg.Immediate))
+		require.NoError(t, localpg.Remove(ctx, dir))
+	})
+	t.Logf("private server at port %d", server.Port())
+	return server
+}
