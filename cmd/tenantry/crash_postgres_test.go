@@ -18,9 +18,16 @@ import (
 // death is a server that is killed while a worker stands at a point.
 type death struct {
 	kind, point string
-	// away: the worker goes on while the server is down. Else it finds it restarted.
-	away bool
+	// away: the worker goes on while the server is down, for so long. Else it finds it restarted.
+	away time.Duration
+	// lease of the worker, when it matters.
+	lease time.Duration
 }
+
+const (
+	away     = 3 * time.Second
+	longLife = 20 * time.Second
+)
 
 // TestPostgresDies kills the server of a node, and that of the control database, under a worker in the middle of an operation, and
 // starts it again. The operation ends by itself, and the outage counts as one failed attempt at most.
@@ -36,16 +43,16 @@ func TestPostgresDies(t *testing.T) {
 		s := crashtest.NewScene(f, f.NodeAt(t, server.URL("postgres"), "n1"), server.URL("postgres"))
 		killEach(t, program, s, server, []death{
 			{kind: "provision", point: "build.database.created"},
-			{kind: "first", point: "apply.alone.intent", away: true},
+			{kind: "first", point: "apply.alone.intent", away: away},
 			{kind: "purge", point: "drop.database.before"},
-			{kind: "provision", point: "build.roles.intent", away: true},
+			{kind: "provision", point: "build.roles.intent", away: away},
 			{kind: "provision", point: "build.database.before"},
-			{kind: "provision", point: "build.contents.after", away: true},
+			{kind: "provision", point: "build.contents.after", away: away},
 			{kind: "first", point: "template.database.created"},
 			{kind: "first", point: "apply.tx.executed"},
-			{kind: "first", point: "template.schema.after", away: true},
+			{kind: "first", point: "template.schema.after", away: away},
 			{kind: "suspend", point: "fence.closed"},
-			{kind: "purge", point: "drop.database.after", away: true},
+			{kind: "purge", point: "drop.database.after", away: away},
 			{kind: "rotate", point: "build.roles.intent"},
 		})
 	})
@@ -55,18 +62,24 @@ func TestPostgresDies(t *testing.T) {
 		f := fleettest.NewAt(t, server.URL("postgres"))
 		s := crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
 		killEach(t, program, s, server, []death{
-			{kind: "provision", point: "operation.settle.before", away: true},
+			{kind: "provision", point: "operation.settle.before", away: away},
 			{kind: "provision", point: "build.roles.before"},
-			{kind: "purge", point: "drop.verified", away: true},
+			{kind: "purge", point: "drop.verified", away: away},
 			{kind: "provision", point: "operation.start.before"},
-			{kind: "provision", point: "operation.start.before", away: true},
-			{kind: "provision", point: "operation.start.after", away: true},
+			{kind: "provision", point: "operation.start.before", away: away},
+			{kind: "provision", point: "operation.start.after", away: away},
 			{kind: "provision", point: "build.connect.after"},
 			{kind: "provision", point: "operation.settle.before"},
-			{kind: "provision", point: "operation.settle.after", away: true},
-			{kind: "suspend", point: "fence.closed", away: true},
+			{kind: "provision", point: "operation.settle.after", away: away},
+			{kind: "suspend", point: "fence.closed", away: away},
 			{kind: "purge", point: "operation.settle.before"},
-			{kind: "rotate", point: "build.roles.intent", away: true},
+			{kind: "rotate", point: "build.roles.intent", away: away},
+			// For longer than the lease: the worker gives up its own runs and starts anew.
+			{kind: "provision", point: "build.database.created", away: 8 * time.Second, lease: 2 * time.Second},
+			{kind: "purge", point: "drop.database.after", away: 8 * time.Second, lease: 2 * time.Second},
+			{kind: "provision", point: "operation.start.before", away: 8 * time.Second, lease: 2 * time.Second},
+			// For longer than River tries in a row to give a job back, and shorter than the lease.
+			{kind: "provision", point: "operation.start.before", away: 12 * time.Second, lease: time.Minute},
 		})
 	})
 }
@@ -96,7 +109,7 @@ func killEach(t *testing.T, program crashtest.Program, s *crashtest.Scene, serve
 	w.Stop(t)
 	for i, d := range deaths {
 		name := d.kind + "/" + d.point
-		if d.away {
+		if d.away > 0 {
 			name += "/away"
 		}
 		t.Run(name, func(t *testing.T) { d.kill(t, program, s, server, slugs[i]) })
@@ -109,6 +122,12 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 		_, err := s.Fleet.Pool.Exec(t.Context(), `UPDATE tenantry.templates SET state = 'building'`)
 		require.NoError(t, err)
 	}
+	lease := longLife
+	if d.lease > 0 {
+		lease = d.lease
+	}
+	w := program.Start(t, s.Fleet, "A", "--lease="+lease.String(), "--crashpoint=stop:"+d.point)
+	w.Ready(t) // one that is still starting ends when it cannot reach its control database
 	id := s.Fleet.Submit(t, map[string]jobs.Args{
 		"provision": jobs.Provision{Slug: slug},
 		"first":     jobs.Provision{Slug: slug},
@@ -116,12 +135,11 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 		"purge":     jobs.Purge{Tenant: slug, Confirm: slug},
 		"rotate":    jobs.Rotate{Tenant: slug},
 	}[d.kind])
-	w := program.Start(t, s.Fleet, "A", "--lease=20s", "--crashpoint=stop:"+d.point)
 	w.Stands(t)
 	require.NoError(t, server.Kill(t.Context()))
-	if d.away {
+	if d.away > 0 {
 		w.Continue()
-		<-time.After(3 * time.Second)
+		<-time.After(d.away)
 		require.NoError(t, server.Restart(t.Context()))
 	} else {
 		require.NoError(t, server.Restart(t.Context()))
@@ -132,7 +150,9 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 	t.Logf("%s %s after the server was back, with %d attempts and %d failures", op.State, time.Since(begun).Round(time.Millisecond), op.Attempt, op.Failures)
 	require.Equal(t, jobs.StateSucceeded, op.State, "%+v", op.Error)
 	require.LessOrEqual(t, op.Failures, 1)
-	require.Zero(t, op.Reaps)
+	if d.lease == 0 {
+		require.Zero(t, op.Reaps)
+	}
 	s.Fleet.Pool.Reset()
 	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3})
 	want := map[string]tenants.State{"suspend": tenants.StateSuspended, "purge": tenants.StateDeleted}[d.kind]

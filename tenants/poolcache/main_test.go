@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -135,4 +136,24 @@ func sessions(tb testing.TB, u *poolbench.Fleet, databases ...string) int {
 	n, err := u.Connections(context.Background(), databases...)
 	require.NoError(tb, err)
 	return n
+}
+
+// active returns how many of b's sessions run a query.
+func active(tb testing.TB, b *bundle) int {
+	tb.Helper()
+	admin, err := pgx.Connect(within(tb), mustURL(tb))
+	require.NoError(tb, err)
+	defer admin.Close(context.Background())
+	var n int
+	err = admin.QueryRow(within(tb),
+		"SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND state = 'active'", b.user.Role).Scan(&n)
+	require.NoError(tb, err)
+	return n
+}
+
+func mustURL(tb testing.TB) string {
+	tb.Helper()
+	url, err := databaseURL()
+	require.NoError(tb, err)
+	return url
 }

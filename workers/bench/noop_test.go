@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -24,12 +23,6 @@ func TestBenchNoopLatency(t *testing.T) {
 	n := size(500, 20)
 	f := fleettest.New(t)
 	f.Worker(t)
-	ctx := t.Context()
-	listener, err := pgx.Connect(ctx, f.URL)
-	require.NoError(t, err)
-	defer func() { _ = listener.Close(ctx) }()
-	_, err = listener.Exec(ctx, `LISTEN tenantry_operations`)
-	require.NoError(t, err)
 	// The first runs pay for connections and plans.
 	for range 5 {
 		f.Do(t, jobs.Noop{})
@@ -118,7 +111,10 @@ func many(args jobs.Args, n int) []jobs.Args {
 
 func bareRate(ctx context.Context, t *testing.T, f *fleettest.Fleet, n int) float64 {
 	t.Helper()
-	pool, err := pgxpool.New(ctx, f.URL+"?pool_max_conns=8")
+	config, err := pgxpool.ParseConfig(f.URL)
+	require.NoError(t, err)
+	config.MaxConns = 8 // as a worker's
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	require.NoError(t, err)
 	defer pool.Close()
 	var done atomic.Int64

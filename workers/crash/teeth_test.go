@@ -24,21 +24,22 @@ func TestSuiteHasTeeth(t *testing.T) {
 	t.Parallel()
 	crashtest.From(t, crashtest.Short)
 	for _, c := range []struct {
-		guards string
-		run    scenario
+		name, guards string
+		run          scenario
 	}{
-		{"reaper", takesOver},
-		{"fence", takesOverFromFrozen},
-		{"fence,lock", pastHasNoEffect},
-		{"lock", buildOneTemplate},
+		{"reaper", "reaper", takesOver},
+		{"fence", "fence", takesOverFromFrozen},
+		{"past", "fence,lock", pastHasNoEffect},
+		{"template", "lock", buildOneTemplate},
+		{"ghost", "lock", purgeWaits},
 	} {
-		t.Run(c.guards, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			violation := c.run(t, newScene(t), c.guards)
 			require.Error(t, violation, "without %s, nothing is noticed", c.guards)
 			t.Logf("without %s: %v", c.guards, violation)
 		})
-		t.Run(c.guards+" on", func(t *testing.T) {
+		t.Run(c.name+"/on", func(t *testing.T) {
 			t.Parallel()
 			crashtest.From(t, crashtest.Full)
 			require.NoError(t, c.run(t, newScene(t), ""))

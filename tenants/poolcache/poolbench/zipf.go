@@ -155,7 +155,7 @@ func (r *ZipfResult) cached(ctx context.Context, fleet *Fleet, sequence []string
 	}
 	defer cache.Stop()
 
-	most := fleet.Watch(ctx, 5*time.Millisecond)
+	most := fleet.Watch(ctx, 20*time.Millisecond)
 	begin := time.Now()
 	err = spread(ctx, sequence, r.Config.Workers, func(ctx context.Context, tenant string) error {
 		lease, err := cache.Acquire(ctx, tenant)
