@@ -17,7 +17,9 @@ import (
 var (
 	atStartBefore  = crashpoint.New("operation.start.before")
 	atStartAfter   = crashpoint.New("operation.start.after")
+	atChangeWithin = crashpoint.New("operation.change.within") // a transaction is open, what changes is written
 	atSettleBefore = crashpoint.New("operation.settle.before")
+	atSettleWithin = crashpoint.New("operation.settle.within") // the same, for the end of an operation with a record
 	atSettleAfter  = crashpoint.New("operation.settle.after")
 )
 

@@ -162,6 +162,7 @@ func (l *ledger) settleWith(ctx context.Context, e end, tenantID *string, rec re
 		if err := rec(ctx, tx); err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
+		atSettleWithin.Hit(ctx)
 		_, err := settleBatch(ctx, tx, []end{e})
 		return err
 	})
@@ -179,7 +180,11 @@ func (l *ledger) change(ctx context.Context, id string, attempt int, tenantID *s
 		if err := holdOperation(ctx, tx, id, attempt, tenantID); err != nil {
 			return err
 		}
-		return rec(ctx, tx)
+		if err := rec(ctx, tx); err != nil {
+			return err
+		}
+		atChangeWithin.Hit(ctx)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("record: %w", err)

@@ -122,7 +122,7 @@ func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	return apply.Classify(err) != apply.Permanent
+	return errors.Is(err, provision.ErrTemplateLost) || apply.Classify(err) != apply.Permanent
 }
 
 // problemOf says an error in the ledger's form.

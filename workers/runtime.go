@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,7 +74,6 @@ func (rt *Runtime) Start(ctx context.Context) error {
 		return err
 	}
 	lifeCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	rt.stop = stop
 	first, err := rt.begin(lifeCtx)
 	if err != nil {
 		stop()
@@ -81,6 +81,7 @@ func (rt *Runtime) Start(ctx context.Context) error {
 		rt.pools.close()
 		return err
 	}
+	rt.stop = stop // a runtime that has not started has nothing to stop
 	go rt.live(lifeCtx, first)
 	return nil
 }
@@ -121,12 +122,20 @@ func (rt *Runtime) WorkerID() string {
 }
 
 func openControl(ctx context.Context, url, name string, conns int32) (*pgxpool.Pool, error) {
+	if strings.Contains(url, "://") {
+		// Where a password needs escaping, pgx takes its rest for the database's name and shows that in errors.
+		if _, _, err := tenants.SplitURL(url); err != nil {
+			return nil, fmt.Errorf("control URL: %w", err)
+		}
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("control URL: %w", tenants.RedactURLError(err))
 	}
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.ConnConfig.RuntimeParams["application_name"] = name
+	// A process that is frozen in a transaction would keep the rows of its operation, and then nobody could take that over.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "5s"
 	config.MaxConns = conns
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

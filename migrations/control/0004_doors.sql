@@ -48,7 +48,7 @@ DECLARE
   v_node record;
 BEGIN
   FOR v_node IN
-    SELECT n.id
+    SELECT n.id, n.max_tenants, used.homes
     FROM tenantry.nodes n
     LEFT JOIN LATERAL (
       SELECT count(*) AS homes FROM tenantry.databases d
@@ -61,6 +61,13 @@ BEGIN
       AND (n.max_tenants IS NULL OR used.homes < n.max_tenants)
     ORDER BY used.homes::float8 / coalesce(n.max_tenants, 1000), n.name
   LOOP
+    -- Near a node's limit its places are counted one caller at a time, or two could take the last one.
+    IF v_node.homes > v_node.max_tenants - 100 THEN
+      PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.place', 0));
+      CONTINUE WHEN v_node.max_tenants <= (
+        SELECT count(*) FROM tenantry.databases d
+        WHERE d.node_id = v_node.id AND d.state IN ('assigned', 'building', 'failed') AND d.tenant_id IS NOT NULL);
+    END IF;
     node_id := coalesce(node_id, v_node.id);
     SELECT d.id INTO database_id
     FROM tenantry.databases d

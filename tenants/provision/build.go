@@ -26,8 +26,10 @@ var (
 	buildSteps        = []string{"template", "roles", "database", "contents", "connect", "record"}
 
 	errIsolationBroken = errors.New("isolation check")
-	errNoTemplate      = errors.New("the node has lost its template")
 )
+
+// ErrTemplateLost says that the template that was to be copied is gone from the node. The next attempt builds it anew.
+var ErrTemplateLost = errors.New("the node has lost its template")
 
 // Build makes a database what its row says: roles, isolation, the schema of its release, and a first connection
 // already paid. It leaves a complete database alone.
@@ -62,8 +64,8 @@ func (p *Provisioner) Build(ctx context.Context, run Run, databaseID string) err
 		return err
 	}
 	if err := p.ensureDatabase(ctx, session, db, template); err != nil {
-		if errors.Is(err, errNoTemplate) {
-			// Somebody dropped it behind our back: the next attempt builds it anew.
+		if errors.Is(err, ErrTemplateLost) {
+			// Somebody dropped it behind our back.
 			err = errors.Join(err, superseded(p.reg.TemplateLost(ctx, node.ID, db.ReleaseID, attempt(run))))
 		}
 		return fmt.Errorf("database: %w", err)
@@ -135,7 +137,7 @@ func (p *Provisioner) ensureDatabase(ctx context.Context, s *Session, db tenants
 		err := s.Exec(ctx, createSQL(db, template))
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "3D000" {
-			return fmt.Errorf("%w: %s", errNoTemplate, template)
+			return fmt.Errorf("%w: %s", ErrTemplateLost, template)
 		}
 		if err != nil {
 			return fmt.Errorf("copy template %s: %w", template, err)

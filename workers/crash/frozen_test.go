@@ -35,6 +35,8 @@ func freezes() []freeze {
 		{name: "create", point: "build.database.before", least: crashtest.Short, ask: askProvision, meanwhile: then(purge), tenant: tenants.StateDeleted},
 		{name: "passwords", point: "build.roles.before", ask: askProvision, meanwhile: then(purge), tenant: tenants.StateDeleted},
 		{name: "end", point: "operation.settle.before", ask: askProvision, meanwhile: then(suspend), tenant: tenants.StateSuspended},
+		{name: "record", point: "operation.settle.within", least: crashtest.Short, ask: askProvision, meanwhile: then(suspend), tenant: tenants.StateSuspended},
+		{name: "change", point: "operation.change.within", need: needTenants, ask: asking(purge), tenant: tenants.StateDeleted},
 		{name: "begin", point: "operation.start.before", ask: askProvision, tenant: tenants.StateActive},
 		{name: "template", point: "template.close.after", before: loseTemplate, ask: askProvision, tenant: tenants.StateActive},
 		{name: "drop", point: "drop.database.before", least: crashtest.Short, need: needTenants, ask: asking(purge), tenant: tenants.StateDeleted},

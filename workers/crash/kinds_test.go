@@ -32,8 +32,11 @@ type kind struct {
 
 // Points by the part of the code that passes them.
 var (
-	pointsOfDelivery = []string{"operation.start.before", "operation.start.after", "operation.settle.before", "operation.settle.after"}
-	pointsOfBuild    = []string{
+	pointsOfStart  = []string{"operation.start.before", "operation.start.after"}
+	pointsOfChange = []string{"operation.change.within"}
+	pointsOfEnd    = []string{"operation.settle.before", "operation.settle.after"}
+	pointsOfRecord = []string{"operation.settle.before", "operation.settle.within", "operation.settle.after"}
+	pointsOfBuild  = []string{
 		"build.template.before", "build.roles.before", "build.roles.intent", "build.roles.after",
 		"build.database.before", "build.database.created", "build.database.after", "build.contents.after", "build.connect.after",
 	}
@@ -55,53 +58,53 @@ var (
 
 // passing is the points of a whole operation: its start, its work, its end.
 func passing(work ...[]string) []string {
-	return slices.Concat(append(append([][]string{pointsOfDelivery[:2]}, work...), pointsOfDelivery[2:])...)
+	return slices.Concat(append([][]string{pointsOfStart}, work...)...)
 }
 
 // kinds is the matrix: a line a kind.
 func kinds() []kind {
 	return []kind{
 		{
-			name: "provision", points: passing(pointsOfBuild), ask: askProvision,
+			name: "provision", points: passing(pointsOfChange, pointsOfBuild, pointsOfRecord), ask: askProvision,
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{ // the first of a release on a node, which builds the template
 			name: "first", points: pointsOfTemplate, before: loseTemplate, ask: askProvision,
 			tenant: tenants.StateActive, database: "assigned",
 		},
-		{name: "warm", points: passing(pointsOfBuild), ask: askWarm, database: "warm"},
+		{name: "warm", points: passing(pointsOfBuild, pointsOfRecord), ask: askWarm, database: "warm"},
 		{
-			name: "migrate", points: passing(pointsOfMigrate), need: needMigrate, before: beforeMigrate, ask: askMigrate,
+			name: "migrate", points: passing(pointsOfMigrate, pointsOfRecord), need: needMigrate, before: beforeMigrate, ask: askMigrate,
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
 		},
 		{
-			name: "suspend", points: passing(pointsOfFence), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Suspend{Tenant: slug} }),
+			name: "suspend", points: passing(pointsOfChange, pointsOfFence, pointsOfEnd), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Suspend{Tenant: slug} }),
 			tenant: tenants.StateSuspended, database: "assigned",
 		},
 		{
-			name: "resume", points: passing(pointsOfUnfence), ask: asking(func(slug string) jobs.Args { return jobs.Resume{Tenant: slug} }),
+			name: "resume", points: passing(pointsOfUnfence, pointsOfRecord), ask: asking(func(slug string) jobs.Args { return jobs.Resume{Tenant: slug} }),
 			need:   needing(func(slug string) jobs.Args { return jobs.Suspend{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
-			name: "delete", points: passing(pointsOfFence), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Delete{Tenant: slug, Force: slug} }),
+			name: "delete", points: passing(pointsOfChange, pointsOfFence, pointsOfEnd), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Delete{Tenant: slug, Force: slug} }),
 			tenant: tenants.StateDeleting, database: "assigned",
 		},
 		{
-			name: "undelete", points: passing(pointsOfUnfence), ask: asking(func(slug string) jobs.Args { return jobs.Undelete{Tenant: slug} }),
+			name: "undelete", points: passing(pointsOfUnfence, pointsOfRecord), ask: asking(func(slug string) jobs.Args { return jobs.Undelete{Tenant: slug} }),
 			need:   needing(func(slug string) jobs.Args { return jobs.Delete{Tenant: slug, Force: slug} }),
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
-			name: "purge", points: passing(pointsOfFence, pointsOfDrop), need: needTenants,
+			name: "purge", points: passing(pointsOfChange, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needTenants,
 			ask:    asking(func(slug string) jobs.Args { return jobs.Purge{Tenant: slug, Confirm: slug, Force: slug} }),
 			tenant: tenants.StateDeleted, database: "dropped",
 		},
 		{
-			name: "rotate", points: passing(pointsOfRoles), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Rotate{Tenant: slug} }),
+			name: "rotate", points: passing(pointsOfRoles, pointsOfRecord), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Rotate{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned",
 		},
-		{name: "retire", points: passing(pointsOfFence, pointsOfDrop), need: needWarm, ask: askRetire, database: "dropped"},
+		{name: "retire", points: passing(pointsOfFence, pointsOfDrop, pointsOfRecord), need: needWarm, ask: askRetire, database: "dropped"},
 	}
 }
 

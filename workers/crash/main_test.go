@@ -26,7 +26,7 @@ func run(m *testing.M) int {
 	flag.Parse()
 	// Most of the time is spent waiting for leases to run out: more at once than there are processors.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		_ = f.Value.Set(fmt.Sprint(3 * runtime.GOMAXPROCS(0)))
+		_ = f.Value.Set(fmt.Sprint(4 * runtime.GOMAXPROCS(0)))
 	}
 	var err error
 	if buildDir, err = os.MkdirTemp("", "tenantry-crash-"); err != nil {

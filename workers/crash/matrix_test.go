@@ -28,13 +28,14 @@ type cell struct {
 var dangerous = []cell{
 	{"provision", "build.roles.intent"},
 	{"provision", "build.database.created"},
+	{"provision", "build.contents.after"},
 	{"provision", "operation.settle.before"},
+	{"provision", "operation.settle.within"},
 	{"provision", "operation.settle.after"},
 	{"first", "template.database.created"},
 	{"first", "template.schema.after"},
 	{"first", "template.close.after"},
 	{"first", "apply.alone.effect"},
-	{"warm", "build.contents.after"},
 	{"migrate", "apply.tx.executed"},
 	{"migrate", "apply.tx.committed"},
 	{"migrate", "apply.alone.cleared"},
@@ -54,7 +55,7 @@ var smoke = []cell{
 }
 
 // byLot is how many more cells a short run draws.
-const byLot = 6
+const byLot = 4
 
 // chosen gives the cells of a form, and how many there are in all.
 func chosen(t *testing.T) (cells []cell, of int) {
@@ -76,9 +77,9 @@ func chosen(t *testing.T) (cells []cell, of int) {
 		lot := crashtest.Lot(t)
 		lot.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 		return slices.Concat(dangerous, rest[:byLot]), len(every)
-	default:
-		return smoke, len(every)
+	case crashtest.Smoke:
 	}
+	return smoke, len(every)
 }
 
 // tally is what a run of the matrix has seen.

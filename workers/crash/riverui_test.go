@@ -68,6 +68,9 @@ func TestRiverUIActions(t *testing.T) {
 	for _, act := range riverActions() {
 		t.Run(act.name, func(t *testing.T) {
 			t.Parallel()
+			if act.name == "remove" { // River UI does not, psql does
+				crashtest.From(t, crashtest.Full)
+			}
 			s := newScene(t)
 			withWorker(t, s, func() {
 				needTenants(t, s, []string{"queued", "running", "waiting", "retrying"})
@@ -143,6 +146,15 @@ func meddle(t *testing.T, s *crashtest.Scene, act action) {
 		}
 	}
 	made(t, s, fresh)
+	if act.name == "retry" {
+		// What has ended stays as it is, however often its job is run.
+		op := operation(t, s, fresh)
+		act.do(t, s, *op.RiverJobID)
+		eventually(t, "the job of an ended operation is not put away", func() bool {
+			return value[string](t, s, `SELECT state FROM river.river_job WHERE id = $1`, *op.RiverJobID) == "completed"
+		})
+		require.Equal(t, op, operation(t, s, fresh))
+	}
 	t.Logf("%s: settled in %s, cancelled %d", act.name, time.Since(begun).Round(time.Millisecond), len(ended))
 	require.Less(t, time.Since(begun), settled)
 	crashtest.Holds(t, s, crashtest.Expect{Ended: ended, AnyJob: true, Failures: 1})

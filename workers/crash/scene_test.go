@@ -102,14 +102,6 @@ func all(t testing.TB, s *crashtest.Scene, names []string, ask func(name string)
 	}
 }
 
-// databaseOf gives the id of a tenant's database.
-func databaseOf(t testing.TB, s *crashtest.Scene, slugOrID string) string {
-	t.Helper()
-	db, err := s.Fleet.Registry.DatabaseOf(t.Context(), s.Fleet.Tenant(t, slugOrID).ID)
-	require.NoError(t, err)
-	return db.ID
-}
-
 // published adds the later releases to a scene's control database. New tenants keep getting the first.
 func published(t testing.TB, s *crashtest.Scene) {
 	t.Helper()
@@ -218,9 +210,8 @@ func invalidIndex(t testing.TB, s *crashtest.Scene, slug string) {
 }
 
 // tenantry runs a command of the program on a scene.
-func tenantry(t testing.TB, s *crashtest.Scene, args ...string) string {
+func tenantry(t testing.TB, s *crashtest.Scene, args ...string) {
 	t.Helper()
-	out, err := program(t).Run(t.Context(), crashtest.Env(s.Fleet), args...)
+	_, err := program(t).Run(t.Context(), crashtest.Env(s.Fleet), args...)
 	require.NoError(t, err)
-	return strings.TrimSpace(out)
 }

@@ -18,17 +18,19 @@ func TestSigtermHandsOver(t *testing.T) {
 	purge := func(slug string) jobs.Args { return jobs.Purge{Tenant: slug, Confirm: slug} }
 	for _, c := range []struct {
 		point string
+		least crashtest.Form
 		need  func(t *testing.T, s *crashtest.Scene, names []string)
 		ask   func(t *testing.T, s *crashtest.Scene, name, point string) string
 	}{
-		{"build.database.created", nil, askProvision},
-		{"drop.database.after", needTenants, asking(purge)},
-		{"apply.tx.executed", needMigrate, askMigrate},
-		{"apply.alone.intent", needMigrate, askMigrate},
-		{"operation.start.after", nil, askProvision},
+		{"build.database.created", crashtest.Short, nil, askProvision},
+		{"drop.database.after", crashtest.Full, needTenants, asking(purge)},
+		{"apply.tx.executed", crashtest.Short, needMigrate, askMigrate},
+		{"apply.alone.intent", crashtest.Full, needMigrate, askMigrate},
+		{"operation.start.after", crashtest.Full, nil, askProvision},
 	} {
 		t.Run(c.point, func(t *testing.T) {
 			t.Parallel()
+			crashtest.From(t, c.least)
 			s := newScene(t)
 			const slug = "drained"
 			if c.need != nil {
@@ -78,4 +80,28 @@ func TestSigtermWaits(t *testing.T) {
 	require.Equal(t, jobs.StateSucceeded, op.State)
 	require.Equal(t, 1, op.Attempt)
 	crashtest.Holds(t, s, crashtest.Expect{})
+}
+
+// TestSigtermInStatement: the grace ends while the server works on a CREATE DATABASE. The next worker gets the operation at
+// once and must not be confused by what the server still does for the last.
+func TestSigtermInStatement(t *testing.T) {
+	t.Parallel()
+	crashtest.From(t, crashtest.Full)
+	s := newScene(t)
+	node := onNode(t, s, "")
+	letGo := hold(t, s, template(t, s))
+	id := askTenant(t, s, "busy")
+	a := program(t).Start(t, s.Fleet, "A", "--lease=30s", "--grace=1s")
+	untilBusy(t, node, id, "CREATE DATABASE%")
+	b := program(t).Start(t, s.Fleet, "B", longLease)
+	b.Ready(t)
+	a.Terminate()
+	require.Zero(t, a.Exit(t))
+	eventually(t, "the operation is not taken over", func() bool { return operation(t, s, id).Attempt == 2 })
+	letGo()
+	op := s.Fleet.Succeeds(t, id)
+	require.Equal(t, 2, op.Attempt)
+	require.Zero(t, op.Reaps)
+	crashtest.Holds(t, s, crashtest.Expect{})
+	b.Stop(t)
 }

@@ -136,7 +136,7 @@ func login(ctx context.Context, node tenants.Node, database string, c tenants.Cr
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	return conn.Close(ctx) //nolint:wrapcheck // nothing is at stake
+	return conn.Close(ctx)
 }
 
 // Remember takes a tenant that nothing has happened to as the picture of a clean database of its release.

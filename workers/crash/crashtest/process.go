@@ -40,7 +40,7 @@ type Worker struct {
 func (p Program) Start(t testing.TB, f *fleettest.Fleet, name string, args ...string) *Worker {
 	t.Helper()
 	w := &Worker{t: t, name: name, hits: make(chan string, 16), exited: make(chan struct{})}
-	w.cmd = exec.Command(p.path, append([]string{"worker"}, args...)...) //nolint:gosec,noctx // it must outlive no context but the test, which kills it
+	w.cmd = exec.Command(p.path, append([]string{"worker"}, args...)...) //nolint:noctx // it must outlive no context but the test, which kills it
 	w.cmd.Env = Env(f)
 	w.cmd.Stderr = w
 	w.cmd.SysProcAttr = childAttributes()
@@ -100,7 +100,7 @@ func (w *Worker) read(stdout io.Reader) {
 func (w *Worker) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.log.Write(p) //nolint:wrapcheck // never fails
+	return w.log.Write(p)
 }
 
 // Log is what the process has logged.
@@ -113,8 +113,7 @@ func (w *Worker) Log() string {
 // PID is the process's id.
 func (w *Worker) PID() int { return w.cmd.Process.Pid }
 
-// ErrEnded: the process ended before what was waited for.
-var ErrEnded = errors.New("the worker ended")
+var errEnded = errors.New("the worker ended")
 
 // Await waits until the process stands at its crash point. over ends the waiting early: what it returns is the reason why the
 // point will not be reached. It may be nil.
@@ -128,7 +127,7 @@ func (w *Worker) Await(over func() error) error {
 		case <-w.hits:
 			return nil
 		case <-w.exited:
-			return fmt.Errorf("%w with code %d", ErrEnded, w.code)
+			return fmt.Errorf("%w with code %d", errEnded, w.code)
 		case <-deadline.C:
 			return fmt.Errorf("worker %s did not come to its crash point within %s", w.name, patience)
 		case <-look.C:

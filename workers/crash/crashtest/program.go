@@ -17,7 +17,7 @@ type Program struct {
 // Build builds the program into a folder.
 func Build(ctx context.Context, dir string) (Program, error) {
 	p := Program{path: filepath.Join(dir, "tenantry")}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.path, "github.com/avenit/tenantry/cmd/tenantry") //nolint:gosec // the tests' own folder
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", p.path, "github.com/avenit/tenantry/cmd/tenantry")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return Program{}, fmt.Errorf("build the program: %w\n%s", err, out)
 	}
