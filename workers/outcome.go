@@ -122,6 +122,10 @@ func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
+	// PostgreSQL answers two sessions that change one row of a shared catalog with an internal error; the next try finds it free.
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "XX000" && strings.HasPrefix(pg.Message, "tuple concurrently") {
+		return true
+	}
 	return errors.Is(err, provision.ErrTemplateLost) || apply.Classify(err) != apply.Permanent
 }
 

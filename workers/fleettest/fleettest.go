@@ -272,8 +272,25 @@ func (f *Fleet) clean(t testing.TB, server string, node tenants.Node) {
 		if there {
 			_, err = conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+tenants.Literal(role))
 			require.NoError(t, err)
-			_, err = conn.Exec(ctx, "DROP OWNED BY "+tenants.Ident(role)+"; DROP ROLE "+tenants.Ident(role))
-			require.NoError(t, err)
+			require.NoError(t, retryCatalog(ctx, func() error {
+				_, err := conn.Exec(ctx, "DROP OWNED BY "+tenants.Ident(role)+"; DROP ROLE "+tenants.Ident(role))
+				return err
+			}))
+		}
+	}
+}
+
+// retryCatalog runs a change of a server's shared catalogs again while other tests change the same rows.
+func retryCatalog(ctx context.Context, change func() error) error {
+	for try := 1; ; try++ {
+		err := change()
+		if err == nil || try == 50 || !strings.Contains(err.Error(), "tuple concurrently") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
 		}
 	}
 }
@@ -327,12 +344,10 @@ func APIURL(t testing.TB, f *Fleet) string {
 	const password = "tenantry-api-of-the-tests"
 	verifier, err := tenants.Verifier(password)
 	require.NoError(t, err)
-	for try := 0; ; try++ {
-		_, err = f.Pool.Exec(t.Context(), "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier))
-		if err == nil || try == 20 || !strings.Contains(err.Error(), "tuple concurrently") {
-			break
-		}
-	}
+	err = retryCatalog(t.Context(), func() error {
+		_, err := f.Pool.Exec(t.Context(), "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier))
+		return err
+	})
 	require.NoError(t, err)
 	u, err := tenants.JoinURL(f.URL, f.Database, "tenantry_api", password)
 	require.NoError(t, err)
