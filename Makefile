@@ -28,7 +28,8 @@ test: deps-test ## run all tests with the race detector, against private cluster
 	go run ./cmd/testpg -- go test -race -shuffle=on -timeout 10m ./...
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
-	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestCrash ./workers/...
+	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m ./workers/crash/...
+	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestPostgresDies ./cmd/tenantry
 
 bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
 	go run ./cmd/testpg -durable -- $(BENCH_CMD)

@@ -12,7 +12,7 @@ shopt -s nullglob
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 node_example=$root/docs/examples/node
 level=${1:-run}
-oldest_postgres=14
+oldest_postgres=15
 
 say() { echo "install-deps: $*" >&2; }
 

@@ -66,6 +66,7 @@ func refuse(message, hint string) error { return &refusal{message, hint} }
 //	cancelled by a person                        cancelled where the kind fails cleanly, else handover: it runs to its end
 //	refusal                                      failed
 //	the server cannot be reached                 wait
+//	an administrator's session is in the way     wait
 //	transient (SQLSTATE classes of apply)        retry, after the last attempt parked
 //	anything else                                failed where the kind fails cleanly, else parked
 func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Duration) {
@@ -84,7 +85,7 @@ func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Durati
 		return outcomeHandover, 0
 	case errors.As(err, &r):
 		return outcomeFailed, 0
-	case unreachable(err):
+	case unreachable(err), errors.Is(err, provision.ErrAdministrator):
 		return outcomeWait, backoff(op.Attempt, 30*time.Second)
 	case transient(err, cause):
 		if op.Failures+1 >= op.MaxAttempts {
@@ -141,6 +142,8 @@ func problemOf(err error, step string) *problem {
 		p.Code, p.Hint = pg.Code, clean(pg.Hint)
 	case unreachable(err):
 		p.Code, p.Hint = "unreachable", "it goes on by itself once the node answers; tenantry doctor looks at every node"
+	case errors.Is(err, provision.ErrAdministrator):
+		p.Code, p.Hint = "administrator", "it goes on by itself once that session has ended; a pooler ends its own when they are idle for long enough"
 	case errors.Is(err, tenants.ErrNoKey):
 		p.Code, p.Hint = "no_key", "give this worker every key in TENANTRY_SECRET_KEY that is still in use"
 	}

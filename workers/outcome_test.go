@@ -84,6 +84,7 @@ func TestFate(t *testing.T) {
 		{"nobody answers", nobodyAnswers(t), nil, fresh, outcomeWait, outcomeWait},
 		{"the server starts up", state("57P03"), nil, last, outcomeWait, outcomeWait},
 		{"the server has no connection left", state("53300"), nil, last, outcomeWait, outcomeWait},
+		{"an administrator is in the database", fmt.Errorf("drop database: %w: postgres", provision.ErrAdministrator), nil, last, outcomeWait, outcomeWait},
 		{"the node's breaker is open", &poolcache.OpenError{Tenant: "t", Err: &poolcache.NodeDownError{Node: "n1"}}, nil, last, outcomeWait, outcomeWait},
 		{"the node's budget is used up", &poolcache.BudgetError{Node: "n1"}, nil, last, outcomeWait, outcomeWait},
 		{"deadlock", state("40P01"), nil, fresh, outcomeRetry, outcomeRetry},

@@ -174,3 +174,15 @@ func seeded(t *testing.T) *rand.Rand {
 	})
 	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's, and repeatable
 }
+
+// requireClosed looks that nobody gets in with a URL.
+func requireClosed(t *testing.T, u string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), u)
+	if err == nil {
+		_ = conn.Close(t.Context())
+	}
+	var pg *pgconn.PgError
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, "55000", pg.Code, pg.Message)
+}

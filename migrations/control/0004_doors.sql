@@ -192,7 +192,15 @@ BEGIN
 END
 $$;
 
--- check_mass refuses what looks like a mistake with many tenants, unless the one tenant is forced by name.
+-- limits_turn is taken before any tenant's row: who has it may wait for a tenant, who has a tenant never waits for it.
+CREATE FUNCTION tenantry.limits_turn() RETURNS void
+LANGUAGE sql
+AS $$
+  SELECT pg_advisory_xact_lock(hashtextextended('tenantry.limits', 0))
+$$;
+
+-- check_mass refuses what looks like a mistake with many tenants, unless the one tenant is forced by name. Limits are counted one
+-- caller at a time, or two could pass the same count: the caller has taken limits_turn.
 CREATE FUNCTION tenantry.check_mass(p_kind text, p_tenant tenantry.tenants, p_force text) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -206,8 +214,6 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  -- Limits are counted one caller at a time, or two could pass the same count.
-  PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.check_mass', 0));
   IF p_kind = 'purge' THEN
     v_limit := tenantry.setting('purges_per_hour')::bigint;
     SELECT count(*) INTO v_count FROM tenantry.operations o
@@ -263,6 +269,9 @@ BEGIN
     RETURN v_op.id;
   END IF;
   IF p_args ? 'tenant' THEN
+    IF p_kind IN ('delete', 'purge') AND NOT p_args ? 'force' THEN
+      PERFORM tenantry.limits_turn();
+    END IF;
     v_tenant := tenantry.find_tenant(p_args ->> 'tenant');
     -- A tenant with work under way may be in another state when its turn comes: the worker looks again.
     IF v_kind.scope = 'tenant' AND v_tenant.current_operation_id IS NULL AND v_tenant.state <> ALL (v_kind.from_states) THEN
@@ -312,6 +321,14 @@ BEGIN
     RETURN QUERY SELECT tenantry.append_many(v_kind, $2, tenantry.asker());
     RETURN;
   END IF;
+  -- Every tenant in one order, or two callers could wait for each other.
+  IF $1 IN ('delete', 'purge') THEN
+    PERFORM tenantry.limits_turn();
+  END IF;
+  PERFORM FROM tenantry.tenants t
+  WHERE t.id IN (SELECT a ->> 'tenant' FROM unnest($2) a) OR (t.slug IN (SELECT a ->> 'tenant' FROM unnest($2) a) AND t.state <> 'deleted')
+  ORDER BY t.id
+  FOR NO KEY UPDATE;
   FOREACH v_args IN ARRAY $2 LOOP
     RETURN NEXT tenantry.submit_as($1, v_args, NULL, true);
   END LOOP;
@@ -454,6 +471,13 @@ BEGIN
 END
 $$;
 
+-- due_key names the purge of a tenant at the end of a grace. It holds the deadline: an undeleted and again deleted tenant is another purge.
+CREATE FUNCTION tenantry.due_key(p_tenant text, p_after timestamptz) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT 'due/' || p_tenant || '/' || extract(epoch FROM p_after)
+$$;
+
 -- purge_due asks for the purge of tenants whose grace is over, as many as the hourly limit still allows.
 CREATE FUNCTION tenantry.purge_due() RETURNS integer
 LANGUAGE plpgsql
@@ -467,7 +491,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM tenantry.tenants t WHERE t.state = 'deleting' AND t.delete_after <= now()) THEN
     RETURN 0;
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.check_mass', 0));
+  PERFORM tenantry.limits_turn();
   SELECT tenantry.setting('purges_per_hour')::bigint - count(*) INTO v_room
   FROM tenantry.operations o
   WHERE o.kind = 'purge' AND o.created_at > now() - interval '1 hour' AND o.state <> 'cancelled';
@@ -475,14 +499,15 @@ BEGIN
     SELECT t.id, t.slug, t.delete_after
     FROM tenantry.tenants t
     WHERE t.state = 'deleting' AND t.delete_after <= now() AND t.current_operation_id IS NULL
+      -- What a person has cancelled is not asked for again.
+      AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'purge' AND o.idempotency_key = tenantry.due_key(t.id, t.delete_after))
     ORDER BY t.delete_after, t.id
     LIMIT greatest(v_room, 0)
     FOR NO KEY UPDATE SKIP LOCKED
   LOOP
-    -- The key holds the deadline: an undeleted and again deleted tenant is another purge.
     PERFORM tenantry.submit_as('purge',
       jsonb_build_object('tenant', v_tenant.id, 'confirm', v_tenant.slug, 'force', v_tenant.slug),
-      format('due/%s/%s', v_tenant.id, extract(epoch FROM v_tenant.delete_after)), false);
+      tenantry.due_key(v_tenant.id, v_tenant.delete_after), false);
     v_asked := v_asked + 1;
   END LOOP;
   RETURN v_asked;

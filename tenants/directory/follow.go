@@ -56,9 +56,8 @@ func (f *follower) listen(ctx context.Context) error {
 	if _, err := raw.Exec(ctx, `LISTEN tenantry_epochs`); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	// Whatever was missed while nobody listened.
-	if err := f.cache.SyncEpochs(ctx); err != nil {
-		return fmt.Errorf("read epochs: %w", err)
+	if err := f.begin(ctx, raw); err != nil {
+		return err
 	}
 	for {
 		if err := f.catchUp(ctx, raw); err != nil {
@@ -73,18 +72,30 @@ func (f *follower) listen(ctx context.Context) error {
 	}
 }
 
+// begin makes up for what was missed while nobody listened. Where the fences begin for this process is read before the epochs: one
+// that comes between the two must be caught up with, not taken for obeyed.
+func (f *follower) begin(ctx context.Context, conn *pgx.Conn) error {
+	if !f.begun {
+		ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+		defer cancel()
+		if err := conn.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM tenantry.fences`).Scan(&f.last); err != nil {
+			return fmt.Errorf("read fences: %w", err)
+		}
+	}
+	if err := f.cache.SyncEpochs(ctx); err != nil {
+		return fmt.Errorf("read epochs: %w", err)
+	}
+	if !f.begun {
+		f.begun = true
+		f.gone(f.last)
+	}
+	return nil
+}
+
 // catchUp acts on the fences since the last one.
 func (f *follower) catchUp(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if !f.begun {
-		if err := conn.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM tenantry.fences`).Scan(&f.last); err != nil {
-			return fmt.Errorf("read fences: %w", err)
-		}
-		f.begun = true
-		f.gone(f.last) // this process has no older pools: SyncEpochs has just looked
-		return nil
-	}
 	rows, err := conn.Query(ctx, `SELECT seq, tenant_id, epoch FROM tenantry.fences WHERE seq > $1 ORDER BY seq`, f.last)
 	if err != nil {
 		return fmt.Errorf("read fences: %w", err)

@@ -2,8 +2,12 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -15,6 +19,10 @@ var (
 	atDropRoles    = crashpoint.New("drop.roles.after")
 	atDropVerified = crashpoint.New("drop.verified")
 )
+
+// ErrAdministrator: a superuser has a session in a database that is to be dropped, such as the one in which PgBouncer asks for
+// verifiers. The provisioner may not end it.
+var ErrAdministrator = errors.New("a superuser has a session in the database")
 
 // Drop removes a database and its roles from its node, and looks that they are gone. seq is the fence to wait for,
 // 0 when no process can have a pool of it. What is gone already is no error.
@@ -49,7 +57,7 @@ func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq 
 			force = ""
 		}
 		if err := session.Exec(ctx, "DROP DATABASE "+tenants.Ident(db.Name)+force); err != nil {
-			return fmt.Errorf("drop database: %w", err)
+			return fmt.Errorf("drop database: %w", session.administrator(ctx, db, err))
 		}
 	}
 	atDropDatabase.Hit(ctx)
@@ -69,6 +77,24 @@ func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq 
 	}
 	atDropVerified.Hit(ctx)
 	return nil
+}
+
+// administrator says of an error of DROP DATABASE whether a superuser's session is why.
+func (s *Session) administrator(ctx context.Context, db tenants.Database, dropErr error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](dropErr)
+	if !ok || pg.Code != pgerrcode.InsufficientPrivilege {
+		return dropErr
+	}
+	var who string
+	err := s.QueryRow(ctx, `
+		SELECT coalesce(string_agg(DISTINCT a.usename, ', '), '')
+		FROM pg_stat_activity a
+		JOIN pg_roles r ON r.oid = a.usesysid AND r.rolsuper
+		WHERE a.datname = $1`, db.Name).Scan(&who)
+	if err != nil || who == "" {
+		return dropErr
+	}
+	return fmt.Errorf("%w: %s", ErrAdministrator, who)
 }
 
 // gone looks for anything of a database that is left on the node.

@@ -3,15 +3,18 @@
 // (crashtest.Check). What tests stand on, the processes and the look, is in crashtest.
 //
 //	TestCrashMatrix         every kind of operation × every point it passes: kill -9, another worker goes on
-//	TestCrashTwice          the same again while recovering; three dead workers park an operation
+//	TestEveryPoint          no point of the program is forgotten
+//	TestCrashTwice          the same again while recovering, drawn by lot
+//	TestCrashThrice         three dead workers park an operation, retrying it goes on
 //	TestFrozenWorker        SIGSTOP for longer than the lease, then SIGCONT: the past has no effect
-//	TestGhostCreate         the server goes on with what a dead client asked
+//	TestGhost…              the server goes on with what a dead or frozen client asked
 //	TestBackendTerminated   sessions are ended at random moments
-//	TestSigtermHandsOver    a drain burns no attempt
+//	TestSigterm…            a drain burns no attempt
 //	TestRiverUIActions      jobs are cancelled, deleted, discarded and retried behind the ledger's back
+//	TestTemplateLost        a template that somebody dropped is built again
 //	TestSuiteHasTeeth       with one guard switched off, the suite fails
 //
-// TestPostgresDies, which kills servers, is beside the package that runs private ones, in cmd/tenantry.
+// TestPostgresDies, which kills servers, is beside the package that runs private ones, in cmd/tenantry. make test-crash runs both.
 //
 // CRASH_MATRIX says how much: unset is a smoke test of a few cells, for every run of all tests; short takes the most
 // dangerous points and some by lot; full takes all. Every choice by lot comes from a seed that is logged; CRASH_SEED
