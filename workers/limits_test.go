@@ -18,7 +18,7 @@ func set(t *testing.T, f *fleettest.Fleet, key, value string) {
 	require.Equal(t, 1, scan[int](t, f, `WITH u AS (UPDATE tenantry.settings SET value = $2::jsonb WHERE key = $1 RETURNING 1) SELECT count(*) FROM u`, key, value))
 }
 
-func purge(f *fleettest.Fleet, t *testing.T, slug string) (string, error) {
+func purge(t *testing.T, f *fleettest.Fleet, slug string) (string, error) {
 	t.Helper()
 	return f.Jobs.Submit(t.Context(), jobs.Purge{Tenant: slug, Confirm: slug}, nil)
 }
@@ -30,11 +30,11 @@ func TestPurgesPerHour(t *testing.T) {
 	slugs := paperFleet(t, f, 12)
 	set(t, f, "mass_delete_floor", "1000")
 	set(t, f, "purges_per_hour", "2")
-	first, err := purge(f, t, slugs[0])
+	first, err := purge(t, f, slugs[0])
 	require.NoError(t, err)
-	_, err = purge(f, t, slugs[1])
+	_, err = purge(t, f, slugs[1])
 	require.NoError(t, err)
-	_, err = purge(f, t, slugs[2])
+	_, err = purge(t, f, slugs[2])
 	requireRefused(t, err, jobs.ErrRefused, "force")
 
 	_, err = f.Jobs.Submit(ctx, jobs.Purge{Tenant: slugs[2], Confirm: slugs[2], Force: slugs[3]}, nil)
@@ -42,22 +42,22 @@ func TestPurgesPerHour(t *testing.T) {
 	_, err = f.Jobs.Submit(ctx, jobs.Purge{Tenant: slugs[2], Confirm: slugs[2], Force: slugs[2]}, nil)
 	require.NoError(t, err, "forced by name")
 
-	_, err = purge(f, t, slugs[3])
+	_, err = purge(t, f, slugs[3])
 	requireRefused(t, err, jobs.ErrRefused, "force")
 	for range 2 { // three were asked for; two of them leave the hour, or are cancelled, before one is allowed again
 		_, err = f.Jobs.Cancel(ctx, first)
 		require.NoError(t, err)
 		first = scan[string](t, f, `SELECT id FROM tenantry.operations WHERE kind = 'purge' AND finished_at IS NULL ORDER BY seq LIMIT 1`)
 	}
-	_, err = purge(f, t, slugs[3])
+	_, err = purge(t, f, slugs[3])
 	require.NoError(t, err, "what was cancelled does not count")
-	_, err = purge(f, t, slugs[4])
+	_, err = purge(t, f, slugs[4])
 	require.ErrorIs(t, err, jobs.ErrRefused)
 	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes'`)
-	_, err = purge(f, t, slugs[4])
+	_, err = purge(t, f, slugs[4])
 	require.NoError(t, err, "an hour later")
 	set(t, f, "purges_per_hour", "0")
-	_, err = purge(f, t, slugs[5])
+	_, err = purge(t, f, slugs[5])
 	require.ErrorIs(t, err, jobs.ErrRefused, "purging can be turned off")
 }
 
@@ -109,7 +109,7 @@ func TestMassDeletes(t *testing.T) {
 	requireRefused(t, err, jobs.ErrInvalid, "force")
 	_, err = f.Jobs.Submit(ctx, jobs.Delete{Tenant: refused[0], Force: refused[0]}, nil)
 	require.NoError(t, err, "forced by name")
-	_, err = purge(f, t, refused[1])
+	_, err = purge(t, f, refused[1])
 	requireRefused(t, err, jobs.ErrRefused, "force")
 
 	// Those that are in their grace count, and whoever is among them is not counted against himself.

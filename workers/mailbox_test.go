@@ -65,7 +65,7 @@ func TestMailboxUnderStress(t *testing.T) {
 			})
 		})
 		crew.Go(func() {
-			random := rand.New(rand.NewPCG(seeds[10+i], 1)) //nolint:gosec // a test's
+			random := rand.New(rand.NewPCG(seeds[10+i], 1))
 			chore(working, 25*time.Millisecond, func() { meddled.Add(meddle(working, f, errs, random, &retried)) })
 		})
 	}
@@ -73,7 +73,7 @@ func TestMailboxUnderStress(t *testing.T) {
 	more := make([][]string, 3)
 	for i := range more {
 		crew.Go(func() {
-			random := rand.New(rand.NewPCG(seeds[12+i], 2)) //nolint:gosec // a test's
+			random := rand.New(rand.NewPCG(seeds[12+i], 2))
 			for range 40 {
 				id, err := f.Jobs.Submit(working, jobs.Rotate{Tenant: slugs[random.IntN(len(slugs))]}, nil)
 				if err != nil {
@@ -112,7 +112,7 @@ func TestMailboxUnderStress(t *testing.T) {
 
 // clerkAtWork works until ctx ends and now and then dies: it leaves what it has begun and comes back under another name.
 func clerkAtWork(ctx context.Context, f *fleettest.Fleet, errs *errorLog, name string, seed uint64) (settled int64) {
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 0))
 	c := hire(ctx, f, name+".0", errs)
 	for life := 1; ctx.Err() == nil; {
 		ids := c.fetch(ctx, 1+random.IntN(8))
@@ -223,8 +223,10 @@ func quiet(t *testing.T, f *fleettest.Fleet, errs *errorLog) {
 	require.NoError(t, err)
 	c := hire(ctx, f, "last", errs)
 	require.Eventually(t, func() bool {
-		for _, sql := range []string{`SELECT count(*) FROM tenantry.reap()`, `SELECT count(*) FROM tenantry.settle_strays()`,
-			`SELECT count(tenantry.retry(id)) FROM tenantry.operations WHERE state IN ('parked', 'retrying')`} {
+		for _, sql := range []string{
+			`SELECT count(*) FROM tenantry.reap()`, `SELECT count(*) FROM tenantry.settle_strays()`,
+			`SELECT count(tenantry.retry(id)) FROM tenantry.operations WHERE state IN ('parked', 'retrying')`,
+		} {
 			_, err := count(ctx, f, sql)
 			errs.add(sql, err)
 		}

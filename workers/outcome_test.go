@@ -27,7 +27,7 @@ import (
 // nobodyListens is what pgx says of an address where nothing answers.
 func nobodyListens(t *testing.T) error {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	_, err = pgx.Connect(t.Context(), fmt.Sprintf("postgres://u@%s/d?sslmode=disable", l.Addr()))
@@ -38,7 +38,7 @@ func nobodyListens(t *testing.T) error {
 // nobodyAnswers is what pgx says of a black hole.
 func nobodyAnswers(t *testing.T) error {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	config, err := pgx.ParseConfig(fmt.Sprintf("postgres://u@%s/d?sslmode=disable", l.Addr()))
@@ -181,7 +181,7 @@ func TestCleanJSON(t *testing.T) {
 	} {
 		require.Equal(t, want, string(cleanJSON([]byte(in))), in)
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{"\x00", `\`, `"`, "u0000", `\u0000`, "é", "🦄", "\n", "a", "\x01", "\u2028", "<"}
 	text := func() string {
 		var s strings.Builder

@@ -156,8 +156,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func count(ctx context.Context, f *fleettest.Fleet, sql string, args ...any) (int64, error) {
 	var n int64
 	err := f.Pool.QueryRow(ctx, sql, args...).Scan(&n)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		err = fmt.Errorf("%w (SQLSTATE %s, %s)", err, pg.Code, pg.Where)
 	}
 	return n, err
@@ -172,7 +171,7 @@ func seeded(t *testing.T) *rand.Rand {
 			t.Logf("seed %d", seed)
 		}
 	})
-	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's, and repeatable
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // requireClosed looks that nobody gets in with a URL.

@@ -215,13 +215,13 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	for _, where := range out.places() {
 		text := out.of(where)
 		for secret, what := range v.passwords {
-			require.False(t, strings.Contains(text, secret), "the %s is in %s", what, where)
+			require.False(t, strings.Contains(text, secret), "the %s is in %s", what, where) //nolint:testifylint // NotContains would print the secret
 		}
 		if where == "statements" {
 			continue // CREATE ROLE and ALTER ROLE take no parameter: a verifier is what they show, to superusers only
 		}
 		for secret, what := range v.verifiers {
-			require.False(t, strings.Contains(text, secret), "the %s is in %s", what, where)
+			require.False(t, strings.Contains(text, secret), "the %s is in %s", what, where) //nolint:testifylint // NotContains would print the secret
 		}
 	}
 	var credentials int
@@ -370,7 +370,7 @@ func mustNode(t *testing.T, f *fleettest.Fleet, id string) tenants.Node {
 // closedPort is an address where nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()

@@ -38,7 +38,7 @@ func awaitWarm(t *testing.T, f *fleettest.Fleet, n int) []string {
 // blackHole is an address that takes connections and says nothing; it counts them.
 func blackHole(t *testing.T) (addr string, knocks *atomic.Int64) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	knocks = &atomic.Int64{}
 	var mu sync.Mutex

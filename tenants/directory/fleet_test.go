@@ -28,23 +28,19 @@ type service struct {
 }
 
 // newService starts one with a pool of its own on the control database.
-func newService(t *testing.T, f *fleettest.Fleet, cfg poolcache.Config, resolver func(*directory.Directory) poolcache.Resolver, gone func(seq int64)) *service {
+func newService(t *testing.T, f *fleettest.Fleet, cfg poolcache.Config) *service {
 	t.Helper()
 	s := &service{name: "test/service"}
 	pool, err := workers.OpenControl(t.Context(), f.URL, s.name)
 	require.NoError(t, err)
 	s.dir = directory.New(tenants.NewRegistry(pool, f.Keys), tenants.RoleApp)
-	var r poolcache.Resolver = s.dir
-	if resolver != nil {
-		r = resolver(s.dir)
-	}
-	s.Cache, err = poolcache.New(cfg, r)
+	s.Cache, err = poolcache.New(cfg, s.dir)
 	require.NoError(t, err)
 	log := fleettest.Log(t)
 	ctx, stop := context.WithCancel(log.WithContext(context.Background()))
 	require.NoError(t, s.Start(ctx))
 	var following sync.WaitGroup
-	following.Go(func() { s.dir.Follow(ctx, s.Cache, gone) })
+	following.Go(func() { s.dir.Follow(ctx, s.Cache, nil) })
 	t.Cleanup(func() {
 		stop()
 		following.Wait()
@@ -96,7 +92,7 @@ func TestEveryProcessLetsGo(t *testing.T) {
 	ctx := t.Context()
 	f := fleettest.New(t)
 	f.Node(t, "n1")
-	api := newService(t, f, poolcache.Config{}, nil, nil).Cache
+	api := newService(t, f, poolcache.Config{}).Cache
 	one, two := f.Worker(t), f.Worker(t)
 	caches := map[string]*poolcache.Cache{"the API's": api, "a worker's": one.Cache(), "another worker's": two.Cache()}
 	f.Do(t, jobs.Provision{Slug: "acme"})
@@ -168,7 +164,7 @@ func TestALeaseDoesNotHoldUpAFence(t *testing.T) {
 	ctx := t.Context()
 	f := fleettest.New(t)
 	f.Node(t, "n1")
-	api := newService(t, f, poolcache.Config{}, nil, nil).Cache
+	api := newService(t, f, poolcache.Config{}).Cache
 	f.Worker(t)
 	f.Do(t, jobs.Provision{Slug: "acme"})
 	tenant := f.Tenant(t, "acme")
@@ -192,7 +188,7 @@ func TestFencesAreReadAgainWhenTheListenerDies(t *testing.T) {
 	ctx := t.Context()
 	f := fleettest.New(t)
 	f.Node(t, "n1")
-	api := newService(t, f, poolcache.Config{EpochPoll: -1}, nil, nil) // nothing but Follow tells it
+	api := newService(t, f, poolcache.Config{EpochPoll: -1}) // nothing but Follow tells it
 	worker := f.Worker(t, func(c *workers.Config) { c.Pools.EpochPoll = -1 })
 	f.Do(t, jobs.Provision{Slug: "acme"})
 	tenant := f.Tenant(t, "acme")

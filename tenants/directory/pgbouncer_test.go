@@ -62,7 +62,7 @@ func startBouncer(t *testing.T) *bouncer {
 	}
 	server, err := url.Parse(fleettest.ServerURL(t))
 	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	addr := l.Addr().String()
@@ -70,10 +70,10 @@ func startBouncer(t *testing.T) *bouncer {
 	require.NoError(t, err)
 
 	dir := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755)) //nolint:gosec // for another user to read
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755)) // for another user to read
 	password, _ := server.User.Password()
 	users, ini := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
-	require.NoError(t, os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", server.User.Username(), password), 0o644)) //nolint:gosec // likewise
+	require.NoError(t, os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", server.User.Username(), password), 0o644))
 	require.NoError(t, os.WriteFile(ini, fmt.Appendf(nil, `
 [databases]
 * = host=%s port=%s
@@ -94,7 +94,7 @@ server_login_retry = 0.1
 query_wait_timeout = 3
 max_client_conn = 200
 log_connections = 1
-`, server.Hostname(), server.Port(), host, port, users, server.User.Username(), server.User.Username()), 0o644)) //nolint:gosec // likewise
+`, server.Hostname(), server.Port(), host, port, users, server.User.Username(), server.User.Username()), 0o644))
 
 	b := &bouncer{url: "postgres://" + addr + "/?sslmode=disable", log: &safeBuffer{}}
 	b.root = &url.URL{Scheme: "postgres", User: server.User, Host: addr, Path: "/pgbouncer", RawQuery: "sslmode=disable"}
@@ -197,7 +197,7 @@ func TestNodeBehindPgBouncer(t *testing.T) {
 	f := fleettest.New(t)
 	f.Node(t, "n1", func(s *provision.NodeSpec) { s.PoolerURL = b.url })
 	worker := f.Worker(t)
-	api := newService(t, f, poolcache.Config{MaxConns: 4}, nil, nil).Cache
+	api := newService(t, f, poolcache.Config{MaxConns: 4}).Cache
 	f.Do(t, jobs.Provision{Slug: "acme"})
 	tenant := f.Tenant(t, "acme")
 	db, err := f.Registry.DatabaseOf(ctx, tenant.ID)
@@ -228,7 +228,7 @@ func TestNodeBehindPgBouncer(t *testing.T) {
 	f.Do(t, jobs.Suspend{Tenant: "acme"})
 	require.ErrorIs(t, use(ctx, api, tenant.ID), directory.ErrNotActive)
 	require.Zero(t, appSessions())
-	_, err = through(ctx, pooled)
+	err = through(ctx, pooled)
 	require.Error(t, err, "a suspended tenant gets in through the pooler")
 	f.Do(t, jobs.Resume{Tenant: "acme"})
 	settled(t, api, tenant.ID)
@@ -238,7 +238,7 @@ func TestNodeBehindPgBouncer(t *testing.T) {
 	f.Do(t, jobs.Rotate{Tenant: "acme"})
 	settled(t, api, tenant.ID)
 	hammer(t, api, tenant.ID)
-	_, err = through(ctx, pooled)
+	err = through(ctx, pooled)
 	require.Error(t, err, "the old password still works at the pooler")
 	pooled, err = f.Registry.TenantURL(ctx, tenant.ID, tenants.RoleApp, false)
 	require.NoError(t, err)
@@ -251,35 +251,35 @@ func TestNodeBehindPgBouncer(t *testing.T) {
 	var there bool
 	require.NoError(t, f.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, db.Name).Scan(&there))
 	require.False(t, there)
-	_, err = through(ctx, pooled)
+	err = through(ctx, pooled)
 	require.Error(t, err)
 
 	users := b.loggedIn()
 	require.NotEmpty(t, users)
-	for _, user := range users {
-		require.True(t, user == db.Role(tenants.RoleApp) || user == b.root.User.Username(), "%s went through the pooler: admin work needs a session", user)
+	for _, role := range users {
+		require.True(t, role == db.Role(tenants.RoleApp) || role == b.root.User.Username(), "%s went through the pooler: admin work needs a session", role)
 	}
 	require.NotContains(t, strings.Join(users, " "), "tenantry_")
 }
 
 // through connects with what works through any transaction-mode pooler.
-func through(ctx context.Context, u string) (*pgx.Conn, error) {
+func through(ctx context.Context, u string) error {
 	config, err := pgx.ParseConfig(u)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.ConnectTimeout = 5 * time.Second
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// PgBouncer may let a client in before it has asked the server.
 	if err := conn.Ping(ctx); err != nil {
 		_ = conn.Close(ctx)
-		return nil, err
+		return err
 	}
-	return conn, conn.Close(ctx)
+	return conn.Close(ctx)
 }
 
 func write(t *testing.T, u string) {

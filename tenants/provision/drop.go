@@ -20,7 +20,7 @@ var (
 	atDropVerified = crashpoint.New("drop.verified")
 )
 
-// ErrAdministrator: a superuser has a session in a database that is to be dropped, such as the one in which PgBouncer asks for
+// ErrAdministrator says that a superuser has a session in a database that is to be dropped, such as the one in which PgBouncer asks for
 // verifiers. The provisioner may not end it.
 var ErrAdministrator = errors.New("a superuser has a session in the database")
 

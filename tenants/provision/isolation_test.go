@@ -172,8 +172,10 @@ func (n *neighbours) nothingOfTheServer(t *testing.T) {
 		conn, err := n.as(t, mine, role, mine.Name)
 		require.NoError(t, err)
 		who := string(role)
-		others := []string{theirs.Owner(), theirs.Role(tenants.RoleApp), theirs.Role(tenants.RoleMigrator), n.node.Provisioner, n.node.TemplateRole(), "postgres",
-			"pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_execute_server_program", "pg_signal_backend", "pg_read_all_stats", "pg_monitor"}
+		others := []string{
+			theirs.Owner(), theirs.Role(tenants.RoleApp), theirs.Role(tenants.RoleMigrator), n.node.Provisioner, n.node.TemplateRole(), "postgres",
+			"pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_execute_server_program", "pg_signal_backend", "pg_read_all_stats", "pg_monitor",
+		}
 		for _, other := range others {
 			refusals(t, conn, who, []string{
 				"SET ROLE " + other, "SET SESSION AUTHORIZATION " + other,

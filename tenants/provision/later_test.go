@@ -35,8 +35,10 @@ func (n *neighbours) rightsOnWhatComesLater(t *testing.T) {
 	require.NoError(t, err)
 	_, err = reader.Exec(ctx, `SELECT * FROM later; SELECT * FROM later_notes; SELECT later_count(); SELECT * FROM later_schema.inside; SELECT last_value FROM later_n_seq`, pgx.QueryExecModeSimpleProtocol)
 	require.NoError(t, err)
-	refusals(t, reader, "readonly", []string{"INSERT INTO later (note) VALUES ('x')", "UPDATE later SET note = 'x'", "DELETE FROM later", "TRUNCATE later", "SELECT nextval('later_n_seq')",
-		"INSERT INTO later_schema.inside DEFAULT VALUES", "CREATE TABLE later_schema.x (id int)"})
+	refusals(t, reader, "readonly", []string{
+		"INSERT INTO later (note) VALUES ('x')", "UPDATE later SET note = 'x'", "DELETE FROM later", "TRUNCATE later", "SELECT nextval('later_n_seq')",
+		"INSERT INTO later_schema.inside DEFAULT VALUES", "CREATE TABLE later_schema.x (id int)",
+	})
 
 	var public, owners string
 	require.NoError(t, reader.QueryRow(ctx, `

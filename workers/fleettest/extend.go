@@ -2,6 +2,7 @@ package fleettest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,14 +22,15 @@ func (f *Fleet) Extend(t testing.TB, name string, statements ...string) {
 	rel, err := release.Load(ctx, f.Pool, newest)
 	require.NoError(t, err)
 	file := release.File{Version: fmt.Sprint(len(rel.Files) + 1), Name: fmt.Sprintf("%05d_more.sql", len(rel.Files)+1), Transactional: true}
-	text := file.Version + "\n" + file.Name + "\ntrue\n"
+	var text strings.Builder
+	text.WriteString(file.Version + "\n" + file.Name + "\ntrue\n")
 	for i, sql := range statements {
 		s := release.Statement{No: i + 1, Line: i + 1, SQL: sql, Hash: release.HashStatement(sql), Kind: "Stmt"}
 		file.Statements = append(file.Statements, s)
-		text += s.Hash + "\n"
+		text.WriteString(s.Hash + "\n")
 	}
-	file.Checksum = release.HashStatement(text)
-	more := &release.Release{Format: rel.Format, Files: append(rel.Files[:len(rel.Files):len(rel.Files)], file)}
+	file.Checksum = release.HashStatement(text.String())
+	more := &release.Release{Format: rel.Format, Files: append(slices.Clip(rel.Files), file)}
 	var sums strings.Builder
 	for _, file := range more.Files {
 		sums.WriteString(file.Checksum + "\n")
@@ -36,13 +38,13 @@ func (f *Fleet) Extend(t testing.TB, name string, statements ...string) {
 	more.Checksum = release.HashStatement(sums.String())
 	require.NoError(t, pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
 		if _, err := release.Publish(ctx, tx, more, name, "test"); err != nil {
-			return err //nolint:wrapcheck // a test reads it
+			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, name)
 		if err != nil {
-			return err //nolint:wrapcheck // a test reads it
+			return err
 		}
 		_, err = tx.Exec(ctx, `SELECT pg_notify('tenantry_warm', '')`)
-		return err //nolint:wrapcheck // a test reads it
+		return err
 	}))
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// oldestMajor is the first PostgreSQL with client_connection_check_interval, which our settings rely on.
-const oldestMajor = 14
+// oldestMajor is the oldest PostgreSQL that can be a node, see provision.MinServerVersion.
+const oldestMajor = 15
 
 // Binaries is a directory with PostgreSQL's server programs. The zero value is no installation.
 type Binaries struct {

@@ -101,7 +101,6 @@ const settingCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 
 // settings merges defaults, durability and the caller's wishes; the later wins.
 func (c Config) settings() map[string]string {
-	//nolint:gosec // G101: the name of a setting, not a password
 	merged := map[string]string{
 		"max_connections": "300",
 		// A backend whose client died notices within this time, in the middle of CREATE DATABASE too.
