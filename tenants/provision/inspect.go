@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,6 +18,11 @@ type Problem struct {
 	Says string `json:"says"`
 	Fix  string `json:"fix"`
 }
+
+// MaxAuthenticationTimeout is what a node's authentication_timeout should not exceed. A client that falls silent while it logs in
+// (a frozen machine, a port scanner) holds up every DROP DATABASE of the server until then: its backend counts for
+// WaitForProcSignalBarrier, and does not answer while it waits for a password. Measured with PostgreSQL 15: 60 s at the default.
+const MaxAuthenticationTimeout = 15 * time.Second
 
 // Report is what a node looks like from inside.
 type Report struct {
@@ -46,14 +52,16 @@ func Inspect(ctx context.Context, reg *tenants.Registry, node tenants.Node) (Rep
 
 	var super, creates, signals bool
 	var open string
+	var logins float64 // seconds
 	err = conn.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::integer, current_setting('max_connections')::integer,
 		       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
 		       r.rolsuper, r.rolcreatedb AND r.rolcreaterole, pg_has_role(current_user, 'pg_signal_backend', 'MEMBER'),
 		       coalesce((SELECT string_agg(datname, ', ' ORDER BY datname) FROM pg_database
-		                 WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT')), '')
+		                 WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT')), ''),
+		       extract(epoch FROM current_setting('authentication_timeout')::interval)::float8
 		FROM pg_roles r WHERE r.rolname = current_user`).
-		Scan(&r.Version, &r.MaxConnections, &r.Connections, &super, &creates, &signals, &open)
+		Scan(&r.Version, &r.MaxConnections, &r.Connections, &super, &creates, &signals, &open, &logins)
 	if err != nil {
 		return r, fmt.Errorf("look at the server: %w", err)
 	}
@@ -65,6 +73,10 @@ func Inspect(ctx context.Context, reg *tenants.Registry, node tenants.Node) (Rep
 	}
 	if open != "" {
 		r.warning("every role of this server, tenants' too, may connect to: "+open, "REVOKE ALL ON DATABASE … FROM PUBLIC there")
+	}
+	if logins > MaxAuthenticationTimeout.Seconds() {
+		r.warning(fmt.Sprintf("a client that falls silent while it logs in holds up every DROP DATABASE for %.0f s", logins),
+			"ALTER SYSTEM SET authentication_timeout = '10s'; SELECT pg_reload_conf()")
 	}
 	if r.Version < 160000 {
 		r.warning("PostgreSQL 15 lets a role with CREATEROLE become a shell on the server", "upgrade to 16 or newer")

@@ -106,6 +106,8 @@ func (c Config) settings() map[string]string {
 		// A backend whose client died notices within this time, in the middle of CREATE DATABASE too.
 		"client_connection_check_interval": "250ms",
 		"password_encryption":              "scram-sha-256",
+		// See provision.MaxAuthenticationTimeout.
+		"authentication_timeout": "10s",
 
 		// Moving a tenant between nodes uses logical replication, several at a time.
 		"wal_level":                       "logical",

@@ -12,9 +12,9 @@ import (
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
-// TestLookFinds plants what faults leave behind, and looks whether Check would find it.
-func TestLookFinds(t *testing.T) {
-	t.Parallel()
+// TestLookFinds plants what faults leave behind, and looks whether Check would find it. It is alone: a database that is open to
+// all is in the way of everybody's isolation check.
+func TestLookFinds(t *testing.T) { //nolint:paralleltest // see above
 	From(t, Short)
 	f := fleettest.New(t)
 	s := NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
