@@ -20,6 +20,11 @@ const (
 	StateCancelled State = "cancelled"
 )
 
+// States lists every state, in the order in which an operation may pass them.
+func States() []State {
+	return []State{StateWaiting, StateQueued, StateRunning, StateRetrying, StateParked, StateSucceeded, StateFailed, StateCancelled}
+}
+
 // Final says whether nothing more will happen by itself in this state and the tenant is free again.
 func (s State) Final() bool {
 	return s == StateSucceeded || s == StateFailed || s == StateCancelled
@@ -54,7 +59,7 @@ type Operation struct {
 	Error          *Failure        `db:"error"           json:"error"`
 	Result         json.RawMessage `db:"result"          json:"result"`
 	Args           json.RawMessage `db:"args"            json:"args"`
-	IdempotencyKey string          `db:"idempotency_key" json:"idempotency_key"`
+	IdempotencyKey string          `db:"idempotency_key" json:"idempotency_key,omitempty"`
 	RequestedBy    string          `db:"requested_by"    json:"requested_by"`
 	ParentID       *string         `db:"parent_id"       json:"parent_id"`
 	WorkerID       *string         `db:"worker_id"       json:"worker_id"`

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -70,9 +71,24 @@ func (d *delivery) Work(ctx context.Context, job *river.Job[jobs.Delivery]) erro
 			e.Outcome = outcomeNone
 		}
 		atSettleAfter.Hit(ctx)
+		d.output(ctx, e)
 	}
 	d.report(r, e, err, time.Since(begun))
 	return nil
+}
+
+// output shows a result in River UI. River writes it together with the job's completion, for many jobs at once.
+func (d *delivery) output(ctx context.Context, e end) {
+	if e.Outcome != outcomeSucceeded || e.Result == nil {
+		return
+	}
+	encoded, err := json.Marshal(e.Result)
+	if err == nil {
+		err = river.RecordOutput(ctx, json.RawMessage(cleanJSON(encoded)))
+	}
+	if err != nil {
+		d.log.Warn().Err(err).Str("operation_id", e.ID).Msg("result not shown in River UI; the operation has it")
+	}
 }
 
 // handle runs the handler; a panic becomes an error.

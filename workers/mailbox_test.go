@@ -126,6 +126,7 @@ func clerkAtWork(ctx context.Context, f *fleettest.Fleet, errs *errorLog, name s
 		}
 		runs := c.start(ctx, ids)
 		if len(runs) == 0 {
+			c.complete(ctx, ids)
 			continue
 		}
 		if random.IntN(15) == 0 { // begun, not ended
@@ -161,6 +162,11 @@ func clerkAtWork(ctx context.Context, f *fleettest.Fleet, errs *errorLog, name s
 			}
 		}
 		settled += int64(len(c.settle(ctx, ends)))
+		if random.IntN(15) == 0 { // ended, and River does not know
+			life = c.die(ctx, name, life)
+			continue
+		}
+		c.complete(ctx, ids)
 	}
 	return settled
 }
@@ -231,13 +237,16 @@ func quiet(t *testing.T, f *fleettest.Fleet, errs *errorLog) {
 			errs.add(sql, err)
 		}
 		var ends []ending
-		for _, r := range c.start(ctx, c.fetch(ctx, 100)) {
+		ids := c.fetch(ctx, 100)
+		for _, r := range c.start(ctx, ids) {
 			ends = append(ends, ending{ID: r.ID, Attempt: r.Attempt, Outcome: "succeeded"})
 		}
 		if len(ends) > 0 {
 			c.settle(ctx, ends)
 		}
-		n, err := count(ctx, f, `SELECT count(*) FROM tenantry.operations WHERE finished_at IS NULL`)
+		c.complete(ctx, ids)
+		n, err := count(ctx, f, `SELECT (SELECT count(*) FROM tenantry.operations WHERE finished_at IS NULL)
+			+ (SELECT count(*) FROM river.river_job WHERE state = 'available')`)
 		return len(errs.all()) > 0 || (err == nil && n == 0)
 	}, 30*time.Second, time.Millisecond, "not everything ends")
 }

@@ -258,3 +258,34 @@ func TestFencedWorkerBeginsNothing(t *testing.T) {
 	require.Equal(t, []string{id}, c.fetch(ctx, 1))
 	require.Empty(t, errs.all())
 }
+
+// Where River's client did not come to tell that a job is over, the chores do: at once for a dead worker, soon for a live one.
+func TestJobsOfEndedOperationsAreCompleted(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(*testing.T, *fleettest.Fleet, *clerk){
+		"its worker is dead": kill,
+		"its worker lives": func(t *testing.T, f *fleettest.Fleet, _ *clerk) {
+			t.Helper()
+			require.Empty(t, settleStrays(t, f))
+			execControl(t, f, `SELECT * FROM tenantry.reap()`)
+			require.Equal(t, "running", scan[string](t, f, `SELECT state::text FROM river.river_job`), "its client will tell")
+			execControl(t, f, `UPDATE tenantry.operations SET finished_at = finished_at - interval '2 minutes'`)
+			execControl(t, f, `SELECT * FROM tenantry.reap()`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := fleettest.New(t)
+			errs := &errorLog{}
+			c := hire(t.Context(), f, "a", errs)
+			id := f.Submit(t, jobs.Noop{})
+			require.Len(t, c.start(t.Context(), c.fetch(t.Context(), 1)), 1)
+			require.Equal(t, []string{id}, c.settle(t.Context(), []ending{{ID: id, Attempt: 1, Outcome: "succeeded"}}))
+			require.Equal(t, "running", scan[string](t, f, `SELECT state::text FROM river.river_job`))
+			forget(t, f, c)
+			require.Equal(t, "completed", scan[string](t, f, `SELECT state::text FROM river.river_job`))
+			require.Equal(t, 1, scan[int](t, f, `SELECT attempt FROM river.river_job`), "it was worked")
+			require.Empty(t, errs.all())
+		})
+	}
+}

@@ -90,7 +90,10 @@ func (a *app) controlSettings() *cobra.Command {
 				return err
 			}
 			if len(args) == 2 {
-				return setSetting(c.Context(), pool, args[0], args[1])
+				if err := setSetting(c.Context(), pool, args[0], args[1]); err != nil {
+					return err
+				}
+				args = args[:1] // and shows it
 			}
 			type setting struct {
 				Key         string          `json:"key"`
@@ -183,6 +186,9 @@ every process, and run tenantry key reseal; then drop the old ones.`,
 			n, err := reg.Reseal(c.Context())
 			if err != nil {
 				return err
+			}
+			if a.json() {
+				return a.printJSON(map[string]int{"resealed": n})
 			}
 			a.printf("%d passwords sealed anew; every other key can be dropped\n", n)
 			return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,9 @@ func (a *app) opList() *cobra.Command {
 				return err
 			}
 			for _, s := range states {
+				if !slices.Contains(jobs.States(), jobs.State(s)) {
+					return usageError("--state %q is no state of an operation; states are %v", s, jobs.States())
+				}
 				f.States = append(f.States, jobs.State(s))
 			}
 			ops, err := client.List(c.Context(), f)
@@ -173,6 +177,11 @@ func (a *app) opCancel() *cobra.Command {
 				return err
 			}
 			failed := 0
+			type answer struct {
+				ID    string     `json:"id"`
+				State jobs.State `json:"state"`
+			}
+			answers := make([]answer, 0, len(args))
 			for _, id := range args {
 				state, err := client.Cancel(c.Context(), id)
 				if err != nil {
@@ -180,8 +189,14 @@ func (a *app) opCancel() *cobra.Command {
 					_, _ = fmt.Fprintln(a.err, "tenantry:", message(err))
 					continue
 				}
+				answers = append(answers, answer{id, state})
 				if !a.json() {
 					a.printf("%s %s\n", id, map[bool]string{true: "is asked to stop", false: "is " + string(state)}[state == jobs.StateRunning])
+				}
+			}
+			if a.json() {
+				if err := a.printJSON(answers); err != nil {
+					return err
 				}
 			}
 			return partial(failed, len(args))

@@ -170,6 +170,9 @@ func (a *app) releaseCurrent() *cobra.Command {
 			if tag.RowsAffected() == 0 {
 				return usageError("there is no release %q; see tenantry release list", args[0])
 			}
+			if a.json() {
+				return a.printJSON(map[string]string{"current_release": args[0]})
+			}
 			a.printf("new tenants get release %s\n", args[0])
 			return nil
 		},

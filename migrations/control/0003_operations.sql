@@ -48,7 +48,7 @@ CREATE TABLE tenantry.operations (
   tenant_id       text REFERENCES tenantry.tenants,
   database_id     text REFERENCES tenantry.databases,
   args            jsonb NOT NULL CHECK (jsonb_typeof(args) = 'object'),
-  idempotency_key text NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 200),
+  idempotency_key text CHECK (length(idempotency_key) BETWEEN 1 AND 200),
   -- waiting: another operation of the tenant goes first; parked: a person must decide, the tenant is held.
   state           text NOT NULL CHECK (state IN ('waiting', 'queued', 'running', 'retrying', 'parked',
                                                  'succeeded', 'failed', 'cancelled')),
@@ -70,11 +70,11 @@ CREATE TABLE tenantry.operations (
   updated_at      timestamptz NOT NULL DEFAULT now(),
   started_at      timestamptz,
   finished_at     timestamptz,
-  UNIQUE (kind, idempotency_key),
   CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled')))
 ) WITH (fillfactor = 80);
 -- No index names the state, so that an operation moves through its states and steps without touching one (HOT updates); only its
 -- end does. Unfinished operations are few, and their states are looked at one by one.
+CREATE UNIQUE INDEX operations_asked ON tenantry.operations (kind, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX operations_mailbox ON tenantry.operations (tenant_id, seq) WHERE finished_at IS NULL AND tenant_id IS NOT NULL;
 CREATE INDEX operations_unfinished ON tenantry.operations (seq) WHERE finished_at IS NULL;
 CREATE INDEX operations_tenant ON tenantry.operations (tenant_id, seq DESC) WHERE tenant_id IS NOT NULL;
@@ -83,33 +83,33 @@ CREATE INDEX operations_parent ON tenantry.operations (parent_id) WHERE parent_i
 -- What limits count: purges of the last hour, failed warm builds of the last minutes.
 CREATE INDEX operations_counted ON tenantry.operations (kind, created_at) WHERE kind IN ('purge', 'warm');
 
--- Announcements are made by statement, not by row: a batch of a hundred ends costs one call.
+-- Announcements are made by statement, not by row: a batch of a hundred ends costs one call. The functions around may have switched
+-- the hash join off, see tenantry.start.
 CREATE FUNCTION tenantry.announce_asked() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
 BEGIN
-  PERFORM tenantry.announce(n.id, n.kind, n.tenant_id, n.state) FROM new_rows n ORDER BY n.seq;
+  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text)
+  FROM new_rows n
+  ORDER BY n.seq;
   RETURN NULL;
 END
 $$;
 CREATE FUNCTION tenantry.announce_moved() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET enable_hashjoin = on
+SET enable_nestloop = off -- a plan from when one row moved would compare all with all when a hundred do
 AS $$
 BEGIN
-  PERFORM tenantry.announce(n.id, n.kind, n.tenant_id, n.state)
+  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text)
   FROM new_rows n
   JOIN old_rows o ON o.id = n.id
   WHERE n.state <> o.state
   ORDER BY n.seq;
   RETURN NULL;
 END
-$$;
-CREATE FUNCTION tenantry.announce(p_id text, p_kind text, p_tenant text, p_state text) RETURNS void
-LANGUAGE sql
-AS $$
-  SELECT pg_notify('tenantry_operations', json_build_object('id', p_id, 'kind', p_kind, 'tenant', p_tenant, 'state', p_state)::text)
 $$;
 CREATE TRIGGER announce_asked AFTER INSERT ON tenantry.operations
   REFERENCING NEW TABLE AS new_rows
@@ -288,7 +288,7 @@ BEGIN
     RETURNING id
   )
   INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, idempotency_key, state, river_job_id, parent_id, requested_by)
-  SELECT v_id, p_kind.kind, p_tenant, p_database, p_args, coalesce(p_key, v_id),
+  SELECT v_id, p_kind.kind, p_tenant, p_database, p_args, p_key,
          CASE WHEN v_free THEN 'queued' ELSE 'waiting' END, job.id, p_parent, p_by
   FROM job;
   IF v_free THEN
@@ -312,8 +312,8 @@ BEGIN
       SELECT p_kind.kind, jsonb_build_object('operation_id', asked.id), p_kind.queue, 1000 FROM asked ORDER BY asked.n
       RETURNING id, args ->> 'operation_id' AS operation_id
     ), op AS (
-      INSERT INTO tenantry.operations (id, kind, args, idempotency_key, state, river_job_id, requested_by)
-      SELECT asked.id, p_kind.kind, asked.args, asked.id, 'queued', job.id, p_by
+      INSERT INTO tenantry.operations (id, kind, args, state, river_job_id, requested_by)
+      SELECT asked.id, p_kind.kind, asked.args, 'queued', job.id, p_by
       FROM asked
       JOIN job ON job.operation_id = asked.id
       ORDER BY asked.n
@@ -376,6 +376,8 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
+DECLARE
+  v_run integer;
 BEGIN
   IF NOT EXISTS (SELECT FROM tenantry.workers w WHERE w.id = p_worker AND w.state = 'alive') THEN
     RETURN QUERY SELECT i, 'fenced', '', NULL::text, NULL::text, NULL::jsonb, 0, 0, 0, '' FROM unnest(p_ids) i;
@@ -389,19 +391,21 @@ BEGIN
           started_at = coalesce(o.started_at, now())
       WHERE o.id = ANY (p_ids) AND o.state IN ('queued', 'retrying', 'running', 'parked')
       RETURNING o.*
-    ), early AS MATERIALIZED (
-      SELECT o.river_job_id FROM tenantry.operations o WHERE o.id = ANY (p_ids) AND o.state = 'waiting'
-    ), back AS (
-      UPDATE river.river_job j
-      SET state = 'pending', attempt = greatest(j.attempt - 1, 0)
-      FROM early
-      -- The cast keeps the planner from joining by River's index on the state.
-      WHERE j.id = early.river_job_id AND j.state::text = 'running'
     )
     SELECT c.id, 'run', c.kind, c.tenant_id, c.database_id, c.args, c.attempt, c.failures, k.max_attempts::integer, c.requested_by
     FROM claimed c
-    JOIN tenantry.kinds k ON k.kind = c.kind
-    UNION ALL
+    JOIN tenantry.kinds k ON k.kind = c.kind;
+  GET DIAGNOSTICS v_run = ROW_COUNT;
+  IF v_run = cardinality(p_ids) THEN
+    RETURN; -- nearly always
+  END IF;
+
+  UPDATE river.river_job j
+  SET state = 'pending', attempt = greatest(j.attempt - 1, 0)
+  FROM tenantry.operations o
+  -- The cast keeps the planner from joining by River's index on the state.
+  WHERE o.id = ANY (p_ids) AND o.state = 'waiting' AND j.id = o.river_job_id AND j.state::text = 'running';
+  RETURN QUERY
     SELECT i, CASE WHEN o.id IS NULL THEN 'unknown' WHEN o.state = 'waiting' THEN 'waiting' ELSE 'final' END,
            coalesce(o.kind, ''), o.tenant_id, o.database_id, o.args, coalesce(o.attempt, 0), coalesce(o.failures, 0), 0, coalesce(o.requested_by, '')
     FROM unnest(p_ids) i
@@ -424,7 +428,9 @@ AS $$
   SELECT coalesce((SELECT CASE WHEN cancel_asked THEN 'cancel' ELSE 'go' END FROM u), 'stop')
 $$;
 
--- settle ends runs: the operation, its River job, the tenant's state and the tenant's mailbox in one transaction.
+-- settle ends runs: the operation, its River job, the tenant's state and the tenant's mailbox in one transaction. Only the job of an
+-- operation that has succeeded is left to River's client, which completes many at once, as it does without us; should the worker
+-- die before that, the next start of the job has nothing to do, and tenantry.reap completes it.
 -- Each element of p_ends: id, attempt (or null: by whoever, from outside a run), outcome, result, error, delay (seconds).
 --   succeeded | failed | cancelled   ends the operation and frees the tenant
 --   retry       comes back after delay, the tenant stays held; counts a failure
@@ -463,7 +469,8 @@ BEGIN
         updated_at = now()
     FROM ends e
     WHERE o.id = e.id
-      AND o.finished_at IS NULL
+      -- Said by the state: finished_at IS NULL would invite the planner to read every unfinished operation.
+      AND o.state NOT IN ('succeeded', 'failed', 'cancelled')
       AND (e.attempt IS NULL OR (o.attempt = e.attempt AND o.state = 'running'))
     RETURNING o.id, o.tenant_id, o.river_job_id, o.kind, o.finished_at, e.outcome, e.error, e.result, e.delay
   ), freed AS (
@@ -474,7 +481,6 @@ BEGIN
   ), jobs AS (
     UPDATE river.river_job j
     SET state = CASE ended.outcome
-                  WHEN 'succeeded' THEN 'completed'
                   WHEN 'cancelled' THEN 'cancelled'
                   WHEN 'handover' THEN 'available'
                   -- River's scheduler wakes retryable jobs every 5 s; what is due sooner is available with a time.
@@ -485,13 +491,13 @@ BEGIN
         finalized_at = CASE WHEN ended.outcome NOT IN ('handover', 'retry', 'wait') THEN now() END,
         scheduled_at = CASE WHEN ended.outcome IN ('handover', 'retry', 'wait') THEN now() + make_interval(secs => ended.delay) ELSE j.scheduled_at END,
         attempt = CASE WHEN ended.outcome IN ('handover', 'wait') THEN greatest(j.attempt - 1, 0) ELSE j.attempt END,
-        errors = CASE WHEN ended.error IS NULL OR ended.outcome IN ('succeeded', 'handover') THEN j.errors
+        errors = CASE WHEN ended.error IS NULL OR ended.outcome = 'handover' THEN j.errors
                       ELSE array_append(j.errors, jsonb_build_object('at', now(), 'attempt', j.attempt, 'trace', '',
                              'error', coalesce(ended.error ->> 'message', ended.outcome))) END,
         metadata = CASE WHEN ended.result IS NULL THEN j.metadata
                         ELSE j.metadata || jsonb_build_object('output', ended.result) END
     FROM ended
-    WHERE j.id = ended.river_job_id
+    WHERE j.id = ended.river_job_id AND ended.outcome <> 'succeeded'
   )
   SELECT coalesce(array_agg(ended.id), '{}') INTO v_settled FROM ended;
 
@@ -613,17 +619,37 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 
-  -- Jobs that a dead worker had fetched but not begun, or had settled but River not noticed.
+  -- Jobs that a dead worker had fetched but not begun.
   UPDATE river.river_job j
-  SET state = CASE WHEN o.state = 'waiting' THEN 'pending' WHEN o.finished_at IS NULL THEN 'available' ELSE 'completed' END::river.river_job_state,
-      finalized_at = o.finished_at,
+  SET state = CASE WHEN o.state = 'waiting' THEN 'pending' ELSE 'available' END::river.river_job_state,
       attempt = greatest(j.attempt - 1, 0)
   FROM tenantry.operations o
   WHERE j.state = 'running'
     AND j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive')
+    AND o.id = j.args ->> 'operation_id'
     AND o.river_job_id = j.id
-    AND o.state NOT IN ('running', 'parked');
+    AND o.state IN ('waiting', 'queued', 'retrying');
+  PERFORM tenantry.complete_jobs();
 END
+$$;
+
+-- complete_jobs ends jobs that River still takes for running although the ledger has settled their operations: their worker died
+-- before River's client had told, or lives and could not tell.
+CREATE FUNCTION tenantry.complete_jobs() RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog
+AS $$
+  UPDATE river.river_job j
+  SET state = CASE o.state WHEN 'succeeded' THEN 'completed' WHEN 'cancelled' THEN 'cancelled' ELSE 'discarded' END::river.river_job_state,
+      finalized_at = o.finished_at,
+      metadata = CASE WHEN o.result IS NULL THEN j.metadata ELSE j.metadata || jsonb_build_object('output', o.result) END
+  FROM tenantry.operations o
+  WHERE j.state = 'running'
+    AND (j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive')
+         OR o.finished_at < now() - interval '1 minute')
+    AND o.id = j.args ->> 'operation_id'
+    AND o.river_job_id = j.id
+    AND o.finished_at IS NOT NULL
 $$;
 
 -- settle_strays finds operations whose River job was changed behind the ledger's back (cancelled, discarded, deleted

@@ -163,7 +163,7 @@ BEGIN
     WHERE d.id = v_place.database_id;
     v_operation := tenantry.new_id('op');
     INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, idempotency_key, state, step, requested_by, result, started_at, finished_at)
-    VALUES (v_operation, 'provision', v_tenant, v_place.database_id, v_args, coalesce(p_idempotency_key, v_operation), 'succeeded', 'claim',
+    VALUES (v_operation, 'provision', v_tenant, v_place.database_id, v_args, p_idempotency_key, 'succeeded', 'claim',
             tenantry.asker(), jsonb_build_object('database', v_database_name, 'node', v_node_name, 'warm', true), now(), now());
     PERFORM pg_notify('tenantry_warm', v_place.node_id);
   ELSE
@@ -518,7 +518,7 @@ $$;
 CREATE VIEW tenantry.operation_status AS
 SELECT o.id, o.kind, o.tenant_id, t.slug AS tenant, o.state, o.step,
        jsonb_build_object('done', o.progress_done, 'total', o.progress_total) AS progress,
-       o.attempt, o.error, o.result, o.args, o.idempotency_key, o.requested_by, o.parent_id, o.worker_id,
+       o.attempt, o.error, o.result, o.args, coalesce(o.idempotency_key, '') AS idempotency_key, o.requested_by, o.parent_id, o.worker_id,
        o.river_job_id, o.failures, o.reaps, o.cancel_asked, o.created_at, o.updated_at, o.started_at, o.finished_at, o.seq
 FROM tenantry.operations o
 LEFT JOIN tenantry.tenants t ON t.id = o.tenant_id;
