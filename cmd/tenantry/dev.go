@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -461,23 +462,31 @@ func (d *devFleet) welcome() {
 	d.app.printf(`
 The fleet is up.
 
-  control database  %s
-  as the API        %s
-  River UI          %s/riverui/   (user %s, password in %s)
-  metrics           %s/metrics
+  control database  %[1]s
+  as the API        %[2]s
+  River UI          %[3]s/riverui/   (user %[4]s, password in %[5]s)
+  metrics           %[3]s/metrics
 
 Try next, in another terminal in this folder:
 
-  tenantry tenant list
-  tenantry tenant create my-first --wait
-  psql "$(tenantry tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
-  tenantry tenant suspend acme --wait
-  tenantry op list
-  tenantry doctor
+  %[7]s tenant list
+  %[7]s tenant create my-first --wait
+  psql "$(%[7]s tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
+  %[7]s tenant suspend acme --wait
+  %[7]s op list
+  %[7]s doctor
 
-Ctrl-C stops everything; the data stays in %s.
+Ctrl-C stops everything; the data stays in %[6]s.
 `, redact(d.values["TENANTRY_CONTROL_URL"]), redact(d.values["TENANTRY_API_URL"]), d.url, d.values["TENANTRY_OPS_USER"],
-		filepath.Join(d.dir, "dev.env"), d.url, d.dir)
+		filepath.Join(d.dir, "dev.env"), d.dir, programName())
+}
+
+// programName is how a person calls this program from here.
+func programName() string {
+	if _, err := exec.LookPath("tenantry"); err == nil {
+		return "tenantry"
+	}
+	return os.Args[0]
 }
 
 // redact hides the password of a URL: terminals are recorded and shared. It stands in dev.env.
