@@ -7,7 +7,7 @@ GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
 # What bench runs, with durable clusters around it.
-BENCH_CMD ?= env TENANTRY_BENCH=full go test -count=1 -timeout 60m -run TestBench ./workers/bench
+BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo dev test test-crash bench lint fmt deps deps-test clean ci
