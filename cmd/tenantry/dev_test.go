@@ -25,7 +25,7 @@ type output struct {
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.text.Write(p) //nolint:wrapcheck // a buffer's
+	return o.text.Write(p)
 }
 
 func (o *output) String() string {
