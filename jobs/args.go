@@ -43,8 +43,10 @@ type Resume struct {
 // Delete fences a tenant and purges it once the grace is over; until then [Undelete] brings it back.
 type Delete struct {
 	Tenant string `json:"tenant"` // slug or id
-	// Grace is a PostgreSQL interval from 0 to 366 days, such as "36 hours". Defaults to the setting delete_grace, 7 days.
+	// Grace is a PostgreSQL interval from 1 hour to 366 days, such as "36 hours". Defaults to the setting delete_grace, 7 days.
 	Grace string `json:"grace,omitempty"`
+	// Confirm is the tenant's slug, for a Grace of less than an hour.
+	Confirm string `json:"confirm,omitempty"`
 	// Force is the tenant's slug, to delete it although a limit against mass mistakes refuses.
 	Force string `json:"force,omitempty"`
 }

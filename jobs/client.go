@@ -156,15 +156,8 @@ func (c *Client) Get(ctx context.Context, id string) (Operation, error) {
 func (c *Client) List(ctx context.Context, f Filter) ([]Operation, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	rows, err := c.pool.Query(ctx, `SELECT `+operationColumns+`
-		FROM tenantry.operation_status
-		WHERE ($1 = '' OR tenant = $1 OR tenant_id = $1)
-		  AND ($2 = '' OR kind = $2)
-		  AND (cardinality($3::text[]) = 0 OR state = ANY ($3))
-		  AND ($4 = '' OR parent_id = $4)
-		  AND ($5 = 0 OR seq < $5)
-		ORDER BY seq DESC
-		LIMIT $6`, f.Tenant, f.Kind, f.states(), f.Parent, f.Before, f.limit())
+	where, args := f.where()
+	rows, err := c.pool.Query(ctx, `SELECT `+operationColumns+` FROM tenantry.operation_status`+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list operations: %w", err)
 	}
@@ -191,13 +184,19 @@ func (c *Client) decide(ctx context.Context, sql, what, id string) (State, error
 	return state, doorError(what, err)
 }
 
-// SubmitMany asks for several operations in one transaction: all or none. The ids come in the order of args.
+// MostAtOnce is how many operations SubmitMany takes: each of a tenant costs some milliseconds of one transaction.
+const MostAtOnce = 5000
+
+// SubmitMany asks for up to MostAtOnce operations in one transaction: all or none. The ids come in the order of args.
 // opts.IdempotencyKey must be empty: one key cannot name several requests.
 func (c *Client) SubmitMany(ctx context.Context, args []Args, opts *Options) ([]string, error) {
 	if opts.key() != nil {
 		return nil, &Error{Field: "idempotency_key", Message: "idempotency_key: one key cannot name several requests", Fix: "submit them one by one", is: ErrInvalid}
 	}
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	if len(args) > MostAtOnce {
+		return nil, &Error{Field: "args", Message: fmt.Sprintf("args: %d operations at once", len(args)), Fix: fmt.Sprintf("submit at most %d at a time", MostAtOnce), is: ErrInvalid}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	ids := make([]string, 0, len(args))
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {

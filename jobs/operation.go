@@ -2,6 +2,9 @@ package jobs
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,10 +93,33 @@ func (f Filter) limit() int {
 	return min(f.Limit, 1000)
 }
 
-func (f Filter) states() []string {
-	states := make([]string, len(f.States))
-	for i, s := range f.States {
-		states[i] = string(s)
+// where gives the conditions that were asked for, and no others: each can use its index then.
+func (f Filter) where() (sql string, args []any) {
+	var conditions []string
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		conditions = append(conditions, strings.ReplaceAll(condition, "$", fmt.Sprintf("$%d", len(args))))
 	}
-	return states
+	if f.Tenant != "" {
+		add("tenant_id IN (SELECT t.id FROM tenantry.tenant_status t WHERE t.id = $ OR t.slug = $)", f.Tenant)
+	}
+	if f.Kind != "" {
+		add("kind = $", f.Kind)
+	}
+	if len(f.States) > 0 {
+		add("state = ANY ($)", f.States)
+		if !slices.ContainsFunc(f.States, State.Final) {
+			conditions = append(conditions, "finished_at IS NULL")
+		}
+	}
+	if f.Parent != "" {
+		add("parent_id = $", f.Parent)
+	}
+	if f.Before != 0 {
+		add("seq < $", f.Before)
+	}
+	if len(conditions) > 0 {
+		sql = " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return sql + fmt.Sprintf(" ORDER BY seq DESC LIMIT %d", f.limit()), args
 }

@@ -39,25 +39,48 @@ func TestBudgetIsShared(t *testing.T) {
 	f := fleettest.New(t)
 	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections, s.PoolerURL = 60, "postgres://127.0.0.1:6432/" })
 	quick := func(c *workers.Config) { c.Lease = time.Second }
-	one := f.Worker(t, quick)
+	one := f.Worker(t, quick) // alone, it has all; else two are left for workers that join
 	requireBudget(t, 60, "n1", one)
 	requireBudget(t, 60, "n1/pooler", one)
 	two := f.Worker(t, quick)
 	three := f.Worker(t, quick)
-	requireBudget(t, 20, "n1", one, two, three)
-	requireBudget(t, 20, "n1/pooler", one, two, three)
+	requireBudget(t, 19, "n1", one, two, three)
+	requireBudget(t, 19, "n1/pooler", one, two, three)
 	three.Stop()
-	requireBudget(t, 30, "n1", one, two)
+	requireBudget(t, 29, "n1", one, two)
 
 	// One that dies is counted until its lease has run out.
 	execControl(t, f, `INSERT INTO tenantry.workers (id, host, pid, version, lease) VALUES ('dying', 'h', 1, 'v', '3 seconds')`)
-	requireBudget(t, 20, "n1", one, two)
-	requireBudget(t, 30, "n1", one, two)
+	requireBudget(t, 19, "n1", one, two)
+	requireBudget(t, 29, "n1", one, two)
 
 	execControl(t, f, `UPDATE tenantry.nodes SET max_connections = 10 WHERE id = $1`, node.ID)
-	requireBudget(t, 5, "n1", one, two)
+	requireBudget(t, 4, "n1", one, two)
 	execControl(t, f, `UPDATE tenantry.nodes SET max_connections = 1 WHERE id = $1`, node.ID)
 	requireBudget(t, 1, "n1", one, two) // each must be able to work
+}
+
+// A worker that joins takes its share when the others have given it up, not before.
+func TestBudgetOfAJoiner(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t)
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections = 60 })
+	list := []*workers.Runtime{f.Worker(t)}
+	requireBudget(t, 60, "n1", list...)
+	for range 2 {
+		list = append(list, f.Worker(t))
+		sum := 0
+		require.Eventually(t, func() bool {
+			sum = 0
+			for _, rt := range list {
+				sum += budgetOf(rt, "n1")
+			}
+			// The joiner counts from when it knows the node.
+			require.LessOrEqual(t, sum, 61, "one connection of the joiner's beside the whole budget of a worker that was alone")
+			return budgetOf(list[len(list)-1], "n1") == 58/len(list)
+		}, 20*time.Second, time.Millisecond)
+		require.LessOrEqual(t, sum, 60)
+	}
 }
 
 // The sum of what two workers have open never exceeds the node's budget, as the server counts it.
@@ -76,7 +99,7 @@ func TestBudgetHoldsOnTheServer(t *testing.T) {
 		f.Succeeds(t, made.OperationID)
 		ids, names = append(ids, made.TenantID), append(names, made.Database)
 	}
-	requireBudget(t, most/2, "n1", list...)
+	requireBudget(t, (most-2)/2, "n1", list...)
 	var crew sync.WaitGroup
 	errs := &errorLog{}
 	for i := range 12 {

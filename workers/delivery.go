@@ -44,14 +44,15 @@ func (d *delivery) Work(ctx context.Context, job *river.Job[jobs.Delivery]) erro
 	defer cancel()
 	begun := time.Now()
 	atStartBefore.Hit(ctx)
-	op, err := d.ledger.start(ctx, job.Args.OperationID)
+	// Whoever ends this job meanwhile must not leave an operation that the ledger has begun and nobody runs.
+	op, err := d.ledger.start(context.WithoutCancel(ctx), job.Args.OperationID)
 	if err != nil {
 		return err
 	}
 	switch op.Verdict {
 	case verdictRun:
-	case verdictFenced:
-		return river.JobSnooze(time.Second) //nolint:wrapcheck // a signal to River; another worker takes it, this process starts anew
+	case verdictFenced, verdictHeld:
+		return river.JobSnooze(time.Second) //nolint:wrapcheck // a signal to River; a worker takes it when it can
 	case verdictUnknown:
 		return river.JobCancel(fmt.Errorf("there is no operation %s in the ledger", job.Args.OperationID)) //nolint:wrapcheck // a signal to River
 	case verdictFinal, verdictWaiting:
@@ -59,6 +60,8 @@ func (d *delivery) Work(ctx context.Context, job *river.Job[jobs.Delivery]) erro
 		return nil
 	}
 	atStartAfter.Hit(ctx)
+	d.life.running(op.ID, op.Attempt)
+	defer d.life.ended(op.ID)
 	r := &run{started: op, ledger: d.ledger, log: d.log.With().Str("operation_id", op.ID).Str("job_kind", op.Kind).Int("attempt", op.Attempt).Logger()}
 	did, err := d.handle(ctx, r)
 	e, rec := d.conclude(ctx, r, did, err)
@@ -108,6 +111,9 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
 	out, delay := fate(err, d.life.cause(ctx), r.started, d.handler.FailsCleanly)
+	if out == outcomeCancelled && !d.ledger.cancelAsked(ctx, r.ID) {
+		out = outcomeHandover // anybody in the control database can send the notification; nobody has asked
+	}
 	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds()}
 	if err == nil {
 		e.Result = did.result
@@ -127,11 +133,11 @@ func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (e
 }
 
 // settle writes the end, also after the run's context has ended, and stubbornly: a control database that restarts must
-// not cost an attempt. It gives up when the lease has run out, for then another worker settles.
+// not cost an attempt. It gives up a lease after this life has ended, for then another worker settles.
 func (d *delivery) settle(ctx context.Context, e end, r *run, rec record) error {
-	deadline := d.life.lease
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer context.AfterFunc(d.life.ctx, func() { time.AfterFunc(d.life.lease, cancel) })()
 	for try := 1; ; try++ {
 		err := d.ledger.settle(ctx, e, r.TenantID, rec)
 		if err == nil || errors.Is(err, provision.ErrSuperseded) || errors.Is(err, errStopped) {

@@ -98,15 +98,15 @@ func (t *toolbox) delete(ctx context.Context, r *run) (done, error) {
 		_, err := tx.Exec(ctx, `
 			UPDATE tenantry.tenants
 			SET state_before_delete = CASE WHEN state = 'deleting' THEN state_before_delete ELSE state END,
-			    delete_after = now() + coalesce(nullif($2, ''), tenantry.setting('delete_grace'))::interval
-			WHERE id = $1`, tenant.ID, a.Grace)
+			    delete_after = (SELECT created_at FROM tenantry.operations WHERE id = $3) + coalesce(nullif($2, ''), tenantry.setting('delete_grace'))::interval
+			WHERE id = $1`, tenant.ID, a.Grace, r.ID)
 		if err != nil {
 			return fmt.Errorf("set grace: %w", err)
 		}
 		return nil
 	}
-	if tenant.State == tenants.StateDeleting && r.Attempt() == 1 {
-		// Deleted before: this one says anew how long the grace is.
+	if tenant.State == tenants.StateDeleting {
+		// Deleted before, or by an attempt that is dead: this one says how long the grace is, counted from when it was asked for.
 		if err := r.change(ctx, setGrace); err != nil {
 			return done{}, err
 		}

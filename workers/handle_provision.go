@@ -128,6 +128,20 @@ func (t *toolbox) warm(ctx context.Context, r *run) (done, error) {
 	default:
 		return done{}, refuse(fmt.Sprintf("database %s is %s", db.Name, db.State), "the pool refills by itself")
 	}
+	// One that failed is cleared away by the next refill, unless it is taken up again first: only one of the two gets it.
+	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE tenantry.databases SET state = 'building' WHERE id = $1 AND state IN ('building', 'failed')`, db.ID)
+		if err != nil {
+			return fmt.Errorf("set database building: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return refuse(fmt.Sprintf("database %s is being cleared away", db.Name), "the pool refills by itself")
+		}
+		return nil
+	})
+	if err != nil {
+		return done{}, err
+	}
 	if err := t.prov.Build(ctx, r, db.ID); err != nil {
 		return done{}, err
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/avenit/tenantry/tenants/provision"
@@ -22,7 +24,7 @@ type ledger struct {
 	workerID string
 
 	starts *batcher[string, started]
-	ends   *batcher[end, bool]
+	ends   *batcher[end, settled]
 }
 
 // batch is how many starts or ends share a transaction at most. Half of what runs at a time is best: while one half is being
@@ -49,6 +51,7 @@ const (
 	verdictFinal   verdict = "final"   // it has ended
 	verdictWaiting verdict = "waiting" // not its turn: its job is pending again
 	verdictFenced  verdict = "fenced"  // this worker counts as dead
+	verdictHeld    verdict = "held"    // somebody has its row just now
 	verdictUnknown verdict = "unknown" // there is no such operation
 )
 
@@ -86,11 +89,16 @@ func (l *ledger) startAll(ctx context.Context, ids []string) ([]started, error) 
 		byID[s.ID] = s
 	}
 	answers := make([]started, len(ids))
+	given := map[string]bool{}
 	for i, id := range ids {
 		s, ok := byID[id]
-		if !ok {
+		switch {
+		case !ok:
 			s = started{ID: id, Verdict: verdictUnknown}
+		case given[id]: // delivered twice: one of them runs it
+			s = started{ID: id, Verdict: verdictWaiting}
 		}
+		given[id] = true
 		answers[i] = s
 	}
 	return answers, nil
@@ -109,66 +117,99 @@ type end struct {
 // record writes what a run has done into the control database, in the transaction that ends its operation.
 type record func(ctx context.Context, tx pgx.Tx) error
 
-// settle ends a run. It returns provision.ErrSuperseded when a newer attempt owns the operation: nothing was written.
+// cancelAsked says whether a person has asked to cancel an operation, through a door or in River UI. It is no when the ledger cannot be asked.
+func (l *ledger) cancelAsked(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	defer cancel()
+	var asked bool
+	err := l.pool.QueryRow(ctx, `
+		SELECT o.cancel_asked OR j.id IS NULL OR j.state = 'cancelled' OR j.metadata ? 'cancel_attempted_at'
+		FROM tenantry.operations o
+		LEFT JOIN river.river_job j ON j.id = o.river_job_id
+		WHERE o.id = $1`, id).Scan(&asked)
+	return err == nil && asked
+}
+
+// settled is what became of an end.
+type settled int
+
+const (
+	settledNot  settled = iota // a newer attempt owns the operation: nothing was written
+	settledDone                // it is written
+	settledHeld                // somebody has the tenant's or the operation's row: again in a moment
+)
+
+// settle ends a run. It returns provision.ErrSuperseded when a newer attempt owns the operation: nothing was written. While somebody holds
+// the rows, such as an API whose transaction is open, it tries again and again, without keeping a connection or others' ends waiting.
 func (l *ledger) settle(ctx context.Context, e end, tenantID *string, rec record) error {
 	if rec != nil {
 		return l.settleWith(ctx, e, tenantID, rec)
 	}
-	settled, err := l.ends.do(ctx, e)
-	if err == nil && !settled {
-		return provision.ErrSuperseded
+	for try := 1; ; try++ {
+		became, err := l.ends.do(ctx, e)
+		switch {
+		case err != nil:
+			return err
+		case became == settledNot:
+			return provision.ErrSuperseded
+		case became == settledDone:
+			return nil
+		}
+		if err := rest(ctx, backoff(try, time.Second)); err != nil {
+			return fmt.Errorf("settle operation: its row is held: %w", err)
+		}
 	}
-	return err
 }
 
-func (l *ledger) settleAll(ctx context.Context, ends []end) ([]bool, error) {
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // callers say what they waited for
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (l *ledger) settleAll(ctx context.Context, ends []end) ([]settled, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	return settleBatch(ctx, l.pool, ends)
-}
-
-type rowsQuerier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func settleBatch(ctx context.Context, q rowsQuerier, ends []end) ([]bool, error) {
 	encoded, err := json.Marshal(ends)
 	if err != nil {
 		return nil, fmt.Errorf("encode ends: %w", err)
 	}
-	rows, err := q.Query(ctx, `SELECT tenantry.settle($1::jsonb)`, string(cleanJSON(encoded)))
+	var done, held []string
+	err = l.pool.QueryRow(ctx, `SELECT settled, held FROM tenantry.settle_free($1::jsonb)`, string(cleanJSON(encoded))).Scan(&done, &held)
 	if err != nil {
 		return nil, fmt.Errorf("settle operations: %w", err)
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("settle operations: %w", err)
+	became := make(map[string]settled, len(ends))
+	for _, id := range done {
+		became[id] = settledDone
 	}
-	settled := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		settled[id] = true
+	for _, id := range held {
+		became[id] = settledHeld
 	}
-	answers := make([]bool, len(ends))
+	answers := make([]settled, len(ends))
 	for i, e := range ends {
-		answers[i] = settled[e.ID]
+		answers[i] = became[e.ID]
 	}
 	return answers, nil
 }
 
 // settleWith ends one run together with its record: both or neither.
 func (l *ledger) settleWith(ctx context.Context, e end, tenantID *string, rec record) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		if err := holdOperation(ctx, tx, e.ID, e.Attempt, tenantID); err != nil {
-			return err
-		}
+	encoded, err := json.Marshal([]end{e})
+	if err != nil {
+		return fmt.Errorf("encode end: %w", err)
+	}
+	err = l.holding(ctx, e.ID, e.Attempt, tenantID, func(ctx context.Context, tx pgx.Tx) error {
 		if err := rec(ctx, tx); err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
 		atSettleWithin.Hit(ctx)
-		_, err := settleBatch(ctx, tx, []end{e})
-		return err
+		_, err := tx.Exec(ctx, `SELECT tenantry.settle($1::jsonb)`, string(cleanJSON(encoded)))
+		return err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
 		return fmt.Errorf("settle operation: %w", err)
@@ -178,12 +219,7 @@ func (l *ledger) settleWith(ctx context.Context, e end, tenantID *string, rec re
 
 // change writes to the control database in the middle of a run, if the attempt is still the newest.
 func (l *ledger) change(ctx context.Context, id string, attempt int, tenantID *string, rec record) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		if err := holdOperation(ctx, tx, id, attempt, tenantID); err != nil {
-			return err
-		}
+	err := l.holding(ctx, id, attempt, tenantID, func(ctx context.Context, tx pgx.Tx) error {
 		if err := rec(ctx, tx); err != nil {
 			return err
 		}
@@ -196,9 +232,37 @@ func (l *ledger) change(ctx context.Context, id string, attempt int, tenantID *s
 	return nil
 }
 
+// holding runs a transaction that has the tenant and the operation, if the attempt is still the newest. Others who have them are waited for
+// between tries, not inside one: a connection that waits is one that nobody else's end gets.
+func (l *ledger) holding(ctx context.Context, id string, attempt int, tenantID *string, do record) error {
+	for try := 1; ; try++ {
+		err := l.hold(ctx, id, attempt, tenantID, do)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != pgerrcode.LockNotAvailable {
+			return err
+		}
+		if err := rest(ctx, backoff(try, time.Second)); err != nil {
+			return fmt.Errorf("its row is held: %w", err)
+		}
+	}
+}
+
+func (l *ledger) hold(ctx context.Context, id string, attempt int, tenantID *string, do record) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { //nolint:wrapcheck // callers say what for
+		if err := holdOperation(ctx, tx, id, attempt, tenantID); err != nil {
+			return err
+		}
+		return do(ctx, tx)
+	})
+}
+
 // holdOperation locks the tenant and the operation, in the order that everybody locks them, and refuses an attempt that is
 // not the newest.
 func holdOperation(ctx context.Context, tx pgx.Tx, id string, attempt int, tenantID *string) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '200ms'`); err != nil {
+		return fmt.Errorf("bound waits: %w", err)
+	}
 	if tenantID != nil {
 		if _, err := tx.Exec(ctx, `SELECT FROM tenantry.tenants WHERE id = $1 FOR NO KEY UPDATE`, *tenantID); err != nil {
 			return fmt.Errorf("hold tenant: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,13 +26,36 @@ type life struct {
 
 	fenced  atomic.Int64 // newest fence whose pools are gone
 	workers atomic.Int32 // live workers, this one among them
+
+	mu   sync.Mutex
+	runs map[string]int // attempts of the operations that this process runs, by their ids
 }
 
 func newLife(ctx context.Context, id string, lease time.Duration, pool *pgxpool.Pool, log zerolog.Logger) *life {
-	l := &life{id: id, lease: lease, pool: pool, log: log}
+	l := &life{id: id, lease: lease, pool: pool, log: log, runs: map[string]int{}}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.workers.Store(1)
 	return l
+}
+
+// running notes an attempt that this process runs.
+func (l *life) running(operationID string, attempt int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.runs[operationID] = attempt
+}
+
+// ended notes that it does not any more.
+func (l *life) ended(operationID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.runs, operationID)
+}
+
+func (l *life) has(operationID string, attempt int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.runs[operationID] == attempt
 }
 
 // bind gives the context of a run: River's, ended also by the end of this life, with its cause.
@@ -81,7 +105,8 @@ func (l *life) keep() {
 		case <-tick.C:
 		}
 		asked := time.Now()
-		alive, err := l.beat(every * 2)
+		last := renewed.Add(l.lease * 7 / 10) // a beat that hangs must not outlast what is left
+		alive, err := l.beat(max(time.Millisecond, min(every*2, time.Until(last))))
 		switch {
 		case err == nil && alive:
 			renewed = asked
@@ -89,7 +114,7 @@ func (l *life) keep() {
 			l.log.Error().Msg("this worker was declared dead; it stops its work and starts anew")
 			l.cancel(errLeaseLost)
 			return
-		case time.Since(renewed) > l.lease*7/10:
+		case !time.Now().Before(last):
 			l.log.Error().Err(err).Dur("lease_ms", l.lease).Msg("lease cannot be renewed; this worker stops its work and starts anew")
 			l.cancel(errLeaseLost)
 			return

@@ -53,7 +53,7 @@ func TestPurgesPerHour(t *testing.T) {
 	require.NoError(t, err, "what was cancelled does not count")
 	_, err = purge(t, f, slugs[4])
 	require.ErrorIs(t, err, jobs.ErrRefused)
-	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes'`)
+	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes', updated_at = updated_at - interval '61 minutes'`)
 	_, err = purge(t, f, slugs[4])
 	require.NoError(t, err, "an hour later")
 	set(t, f, "purges_per_hour", "0")
@@ -205,7 +205,7 @@ func TestPurgeDue(t *testing.T) {
 	require.Zero(t, due())
 	require.Equal(t, jobs.StateCancelled, operation(t, f, cancelled).State)
 	for range 3 {
-		execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes' WHERE kind = 'purge'`)
+		execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes', updated_at = updated_at - interval '61 minutes' WHERE kind = 'purge'`)
 		due()
 	}
 	require.Equal(t, 6, asked(), "everything that is due, the cancelled one included")
@@ -215,7 +215,7 @@ func TestPurgeDue(t *testing.T) {
 	// Undeleted and deleted again is another grace and another purge.
 	_, err = f.Jobs.Cancel(ctx, undelete)
 	require.NoError(t, err)
-	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes' WHERE kind = 'purge'`)
+	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes', updated_at = updated_at - interval '61 minutes' WHERE kind = 'purge'`)
 	execControl(t, f, `UPDATE tenantry.tenants SET delete_after = now() - interval '1 second' WHERE id = (SELECT tenant_id FROM tenantry.operations WHERE id = $1)`, cancelled)
 	require.Equal(t, 2, due(), "the one whose undelete was cancelled, and the one with the new grace")
 }
@@ -277,4 +277,57 @@ func TestGraceThenPurge(t *testing.T) {
 	require.NoError(t, err, "the slug is free again")
 	require.NotEqual(t, tenant.ID, again.TenantID)
 	f.Succeeds(t, again.OperationID)
+}
+
+// Retrying is asking again: what is limited when it is asked for is limited then, too.
+func TestRetryIsLimitedToo(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	f := fleettest.New(t)
+	slugs := paperFleet(t, f, 12)
+	set(t, f, "mass_delete_floor", "1000")
+	set(t, f, "purges_per_hour", "1")
+	first, err := purge(t, f, slugs[0])
+	require.NoError(t, err)
+	_, err = f.Jobs.Cancel(ctx, first)
+	require.NoError(t, err)
+	_, err = purge(t, f, slugs[1])
+	require.NoError(t, err)
+	_, err = f.Jobs.Retry(ctx, first)
+	requireRefused(t, err, jobs.ErrRefused, "force")
+	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '61 minutes', updated_at = updated_at - interval '61 minutes'`)
+	_, err = f.Jobs.Retry(ctx, first)
+	require.NoError(t, err, "an hour later")
+	_, err = purge(t, f, slugs[2])
+	require.ErrorIs(t, err, jobs.ErrRefused, "what was retried counts")
+}
+
+// A grace that nobody could use is none: it must be confirmed as a purge is.
+func TestShortGraceIsConfirmed(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	f := fleettest.New(t)
+	slug := paperFleet(t, f, 12)[0]
+	_, err := f.Jobs.Submit(ctx, jobs.Delete{Tenant: slug, Grace: "59 minutes"}, nil)
+	requireRefused(t, err, jobs.ErrInvalid, "grace")
+	_, err = f.Jobs.Submit(ctx, jobs.Delete{Tenant: slug, Grace: "0", Confirm: "another"}, nil)
+	requireRefused(t, err, jobs.ErrInvalid, "grace")
+	_, err = f.Jobs.Submit(ctx, jobs.Delete{Tenant: slug, Grace: "0", Confirm: slug}, nil)
+	require.NoError(t, err)
+}
+
+// A purge that a person has stopped does not come back by itself before another grace is over.
+func TestStoppedPurgeStaysStopped(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	f := fleettest.New(t)
+	slug := paperFleet(t, f, 12)[0]
+	id, err := purge(t, f, slug)
+	require.NoError(t, err)
+	execControl(t, f, `UPDATE tenantry.tenants SET state = 'deleting', delete_after = now() WHERE slug = $1`, slug)
+	execControl(t, f, `UPDATE tenantry.operations SET state = 'parked', attempt = 1 WHERE id = $1`, id)
+	_, err = f.Jobs.Cancel(ctx, id)
+	require.NoError(t, err)
+	require.Zero(t, scan[int](t, f, `SELECT tenantry.purge_due()`))
+	require.True(t, scan[bool](t, f, `SELECT delete_after > now() + interval '6 days' FROM tenantry.tenants WHERE slug = $1`, slug))
 }

@@ -22,15 +22,18 @@ type chore struct {
 
 // chores looks after what nobody asks for.
 type chores struct {
-	pool *pgxpool.Pool
-	log  zerolog.Logger
-	warm chan struct{} // signalled when a warm database was claimed
+	pool   *pgxpool.Pool
+	life   *life
+	ledger *ledger
+	log    zerolog.Logger
+	warm   chan struct{} // signalled when a warm database was claimed
 }
 
 func (c *chores) list(lease time.Duration) []chore {
 	return []chore{
 		{"reap", max(lease/4, 200*time.Millisecond), c.reap},
 		{"strays", 10 * time.Second, c.strays},
+		{"own", 10 * time.Second, c.own},
 		{"purge_due", 30 * time.Second, c.purgeDue},
 		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
@@ -122,6 +125,35 @@ func (c *chores) strays(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("settle strays: %w", err)
+	}
+	return nil
+}
+
+// own looks for operations that the ledger says this worker runs and this process knows nothing of: an answer was lost on its way. They go
+// back to the queue.
+func (c *chores) own(ctx context.Context) error {
+	rows, err := c.pool.Query(ctx, `
+		SELECT id, attempt FROM tenantry.operations
+		WHERE worker_id = $1 AND state = 'running' AND finished_at IS NULL AND updated_at < now() - interval '20 seconds'`, c.life.id)
+	if err != nil {
+		return fmt.Errorf("read own operations: %w", err)
+	}
+	type claim struct {
+		ID      string
+		Attempt int
+	}
+	claims, err := pgx.CollectRows(rows, pgx.RowToStructByPos[claim])
+	if err != nil {
+		return fmt.Errorf("read own operations: %w", err)
+	}
+	for _, o := range claims {
+		if c.life.has(o.ID, o.Attempt) {
+			continue
+		}
+		c.log.Warn().Str("operation_id", o.ID).Int("attempt", o.Attempt).Msg("begun by the ledger, unknown here; it goes back to the queue")
+		if _, err := c.ledger.ends.do(ctx, end{ID: o.ID, Attempt: o.Attempt, Outcome: outcomeHandover}); err != nil {
+			return fmt.Errorf("hand over: %w", err)
+		}
 	}
 	return nil
 }

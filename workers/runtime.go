@@ -166,6 +166,10 @@ func (rt *Runtime) begin(ctx context.Context) (*generation, error) {
 		l.cancel(errStopping)
 		return nil, fmt.Errorf("%w (is the control database migrated? tenantry control migrate)", err)
 	}
+	// How many others there are, before anything is taken for this one.
+	if _, err := l.beat(queryTimeout); err != nil {
+		log.Warn().Err(err).Msg("first heartbeat missed")
+	}
 	g.spawn(l.keep)
 	led := newLedger(rt.pools.ledger, id)
 	ledgerCtx, stopLedger := context.WithCancel(detached)
@@ -182,7 +186,7 @@ func (rt *Runtime) begin(ctx context.Context) (*generation, error) {
 		return nil, fmt.Errorf("start queue client: %w", errors.Join(err, l.end(detached)))
 	}
 	g.client = client
-	rt.startChores(g)
+	rt.startChores(g, led)
 	rt.mu.Lock()
 	rt.life = l
 	rt.mu.Unlock()
@@ -194,8 +198,8 @@ func (g *generation) spawn(f func()) {
 	g.wg.Go(f)
 }
 
-func (rt *Runtime) startChores(g *generation) {
-	c := &chores{pool: rt.pools.ledger, log: g.log, warm: make(chan struct{}, 1)}
+func (rt *Runtime) startChores(g *generation, led *ledger) {
+	c := &chores{pool: rt.pools.ledger, life: g.life, ledger: led, log: g.log, warm: make(chan struct{}, 1)}
 	ctx := g.log.WithContext(g.life.ctx)
 	for _, ch := range c.list(rt.cfg.Lease) {
 		g.spawn(func() { c.run(ctx, ch) })
@@ -305,15 +309,34 @@ func (rt *Runtime) Stop() {
 	rt.pools.close()
 }
 
-// shareBudgets divides each node's connections among the live workers.
+// joiners is how many workers may join at once without a node's budget being exceeded: each takes one connection until the others
+// have made room for it.
+const joiners = 2
+
+// budgetShare is what one of several workers may have of a node's connections.
+func budgetShare(budget, workers int) int {
+	if workers > 1 && budget > 2*joiners {
+		budget -= joiners
+	}
+	return max(1, budget/workers)
+}
+
+// shareBudgets divides each node's connections among the live workers. One that is not alone takes its share only when the others, who hear of
+// it with their next heartbeat, have given it up.
 func (rt *Runtime) shareBudgets(ctx context.Context, l *life) {
+	every := rt.cfg.Lease / 5 // as heartbeats
+	joined := time.Now()
 	for {
 		nodes, err := rt.tools.reg.Nodes(ctx)
 		if err != nil && ctx.Err() == nil {
 			rt.cfg.Log.Warn().Err(err).Msg("connection budgets not shared; the old ones hold")
 		}
+		others := int(l.workers.Load())
 		for _, n := range nodes {
-			share := max(1, n.MaxConnections/int(l.workers.Load()))
+			share := budgetShare(n.MaxConnections, others)
+			if others > 1 && time.Since(joined) < 3*every {
+				share = 1
+			}
 			rt.cache.SetBudget(n.Name, share)
 			if n.PoolerURL != "" {
 				rt.cache.SetBudget(n.Name+"/pooler", share)
@@ -322,7 +345,7 @@ func (rt *Runtime) shareBudgets(ctx context.Context, l *life) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(rt.cfg.Lease / 2):
+		case <-time.After(every):
 		}
 	}
 }

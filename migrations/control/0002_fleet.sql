@@ -86,6 +86,8 @@ CREATE TABLE tenantry.databases (
 );
 CREATE INDEX databases_warm ON tenantry.databases (release_id, node_id, id) WHERE state = 'warm';
 CREATE INDEX databases_node ON tenantry.databases (node_id, state);
+-- What takes room on a node, counted at every placement.
+CREATE INDEX databases_homes ON tenantry.databases (node_id) WHERE tenant_id IS NOT NULL AND state IN ('assigned', 'building', 'failed');
 CREATE INDEX databases_tenant ON tenantry.databases (tenant_id);
 
 -- Passwords are sealed (AES-256-GCM) by the worker; the control database never sees one in clear.

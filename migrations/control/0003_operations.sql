@@ -28,7 +28,7 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
   ('resume',    'provision', 'tenant', true, 12, false, '{suspended,active}',
    '{"tenant": {"type": "tenant", "required": true}}'),
   ('delete',    'provision', 'tenant', true, 12, false, '{active,suspended,failed,deleting}',
-   '{"tenant": {"type": "tenant", "required": true}, "grace": {"type": "interval"}, "force": {"type": "slug"}}'),
+   '{"tenant": {"type": "tenant", "required": true}, "grace": {"type": "interval"}, "confirm": {"type": "slug"}, "force": {"type": "slug"}}'),
   ('undelete',  'provision', 'tenant', true, 12, false, '{deleting,active,suspended,failed}',
    '{"tenant": {"type": "tenant", "required": true}}'),
   ('purge',     'provision', 'tenant', true, 12, false, '{active,suspended,failed,deleting,deleted}',
@@ -364,7 +364,7 @@ $$;
 
 -- start claims operations for a worker process. The returned attempt is the fencing token of this run.
 -- verdict: run; final (ended already); waiting (not its turn, the job is put back to pending); fenced (this worker
--- was declared dead); unknown (no such operation).
+-- was declared dead); held (somebody else has its row just now, for longer than a batch may wait: again in a second); unknown.
 CREATE FUNCTION tenantry.start(p_worker text, p_ids text[])
 RETURNS TABLE (id text, verdict text, kind text, tenant_id text, database_id text, args jsonb, attempt integer,
                failures integer, max_attempts integer, requested_by text)
@@ -377,19 +377,20 @@ SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
+  v_free text[];
   v_run integer;
 BEGIN
   IF NOT EXISTS (SELECT FROM tenantry.workers w WHERE w.id = p_worker AND w.state = 'alive') THEN
     RETURN QUERY SELECT i, 'fenced', '', NULL::text, NULL::text, NULL::jsonb, 0, 0, 0, '' FROM unnest(p_ids) i;
     RETURN;
   END IF;
-  PERFORM FROM tenantry.operations o WHERE o.id = ANY (p_ids) ORDER BY o.id FOR NO KEY UPDATE;
+  v_free := ARRAY(SELECT o.id FROM tenantry.operations o WHERE o.id = ANY (p_ids) ORDER BY o.id FOR NO KEY UPDATE SKIP LOCKED);
   RETURN QUERY
     WITH claimed AS (
       UPDATE tenantry.operations o
       SET state = 'running', attempt = o.attempt + 1, worker_id = p_worker, updated_at = now(),
           started_at = coalesce(o.started_at, now())
-      WHERE o.id = ANY (p_ids) AND o.state IN ('queued', 'retrying', 'running', 'parked')
+      WHERE o.id = ANY (v_free) AND o.state IN ('queued', 'retrying', 'running', 'parked')
       RETURNING o.*
     )
     SELECT c.id, 'run', c.kind, c.tenant_id, c.database_id, c.args, c.attempt, c.failures, k.max_attempts::integer, c.requested_by
@@ -404,13 +405,13 @@ BEGIN
   SET state = 'pending', attempt = greatest(j.attempt - 1, 0)
   FROM tenantry.operations o
   -- The cast keeps the planner from joining by River's index on the state.
-  WHERE o.id = ANY (p_ids) AND o.state = 'waiting' AND j.id = o.river_job_id AND j.state::text = 'running';
+  WHERE o.id = ANY (v_free) AND o.state = 'waiting' AND j.id = o.river_job_id AND j.state::text = 'running';
   RETURN QUERY
-    SELECT i, CASE WHEN o.id IS NULL THEN 'unknown' WHEN o.state = 'waiting' THEN 'waiting' ELSE 'final' END,
+    SELECT i, CASE WHEN o.id IS NULL THEN 'unknown' WHEN i <> ALL (v_free) THEN 'held' WHEN o.state = 'waiting' THEN 'waiting' ELSE 'final' END,
            coalesce(o.kind, ''), o.tenant_id, o.database_id, o.args, coalesce(o.attempt, 0), coalesce(o.failures, 0), 0, coalesce(o.requested_by, '')
     FROM unnest(p_ids) i
     LEFT JOIN tenantry.operations o ON o.id = i
-    WHERE o.id IS NULL OR o.state IN ('waiting', 'succeeded', 'failed', 'cancelled');
+    WHERE o.id IS NULL OR i <> ALL (v_free) OR o.state IN ('waiting', 'succeeded', 'failed', 'cancelled');
 END
 $$;
 
@@ -492,8 +493,9 @@ BEGIN
         scheduled_at = CASE WHEN ended.outcome IN ('handover', 'retry', 'wait') THEN now() + make_interval(secs => ended.delay) ELSE j.scheduled_at END,
         attempt = CASE WHEN ended.outcome IN ('handover', 'wait') THEN greatest(j.attempt - 1, 0) ELSE j.attempt END,
         errors = CASE WHEN ended.error IS NULL OR ended.outcome = 'handover' THEN j.errors
-                      ELSE array_append(j.errors, jsonb_build_object('at', now(), 'attempt', j.attempt, 'trace', '',
-                             'error', coalesce(ended.error ->> 'message', ended.outcome))) END,
+                      -- The newest twenty: a node may be away for days.
+                      ELSE array_append(j.errors[greatest(cardinality(j.errors) - 18, 1):], jsonb_build_object('at', now(), 'attempt', j.attempt,
+                             'trace', '', 'error', coalesce(ended.error ->> 'message', ended.outcome))) END,
         metadata = CASE WHEN ended.result IS NULL THEN j.metadata
                         ELSE j.metadata || jsonb_build_object('output', ended.result) END
     FROM ended
@@ -514,6 +516,37 @@ BEGIN
     PERFORM tenantry.advance(v_tenants);
   END IF;
   RETURN QUERY SELECT unnest(v_settled);
+END
+$$;
+
+-- settle_free settles what can be settled at once and names the rest: an API that has asked for something in a transaction that is still
+-- open holds that tenant's row, and must not hold up everybody else's ends.
+CREATE FUNCTION tenantry.settle_free(p_ends jsonb, OUT settled text[], OUT held text[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+SET enable_seqscan = off -- as in start
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+  v_ids text[] := ARRAY(SELECT e ->> 'id' FROM jsonb_array_elements(p_ends) e);
+  v_tenants text[];
+  v_free text[];
+BEGIN
+  v_tenants := ARRAY(SELECT DISTINCT o.tenant_id FROM tenantry.operations o WHERE o.id = ANY (v_ids) AND o.tenant_id IS NOT NULL);
+  IF v_tenants <> '{}' THEN
+    v_tenants := ARRAY(SELECT t.id FROM tenantry.tenants t WHERE t.id = ANY (v_tenants) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+  END IF;
+  v_free := ARRAY(
+    SELECT o.id FROM tenantry.operations o
+    WHERE o.id = ANY (v_ids) AND (o.tenant_id IS NULL OR o.tenant_id = ANY (v_tenants))
+    ORDER BY o.id
+    FOR NO KEY UPDATE SKIP LOCKED);
+  held := ARRAY(SELECT i FROM unnest(v_ids) i WHERE i <> ALL (v_free));
+  IF held <> '{}' THEN
+    p_ends := coalesce((SELECT jsonb_agg(e) FROM jsonb_array_elements(p_ends) e WHERE e ->> 'id' = ANY (v_free)), '[]');
+  END IF;
+  settled := ARRAY(SELECT tenantry.settle(p_ends));
 END
 $$;
 
@@ -638,6 +671,9 @@ $$;
 CREATE FUNCTION tenantry.complete_jobs() RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog
+SET enable_seqscan = off -- running jobs are few, operations are many: by key, also where statistics were taken in a busy moment
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
   UPDATE river.river_job j
   SET state = CASE o.state WHEN 'succeeded' THEN 'completed' WHEN 'cancelled' THEN 'cancelled' ELSE 'discarded' END::river.river_job_state,

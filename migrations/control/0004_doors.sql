@@ -217,7 +217,8 @@ BEGIN
   IF p_kind = 'purge' THEN
     v_limit := tenantry.setting('purges_per_hour')::bigint;
     SELECT count(*) INTO v_count FROM tenantry.operations o
-    WHERE o.kind = 'purge' AND o.created_at > now() - interval '1 hour' AND o.state <> 'cancelled';
+    WHERE o.kind = 'purge' AND o.state <> 'cancelled'
+      AND (o.created_at > now() - interval '1 hour' OR (o.finished_at IS NULL AND o.updated_at > now() - interval '1 hour')); -- asked for, or retried
     IF v_count >= v_limit THEN
       PERFORM tenantry.refuse('TY004', 'force', format('%s tenants were purged within an hour, the limit is %s', v_count, v_limit),
         format('wait, or force this one by name: force = %s, or raise purges_per_hour', p_tenant.slug));
@@ -282,6 +283,11 @@ BEGIN
       PERFORM tenantry.refuse('TY001', 'confirm', format('confirm: %s is not this tenant''s slug', p_args ->> 'confirm'),
         'purging cannot be undone: confirm with ' || v_tenant.slug);
     END IF;
+    -- A grace that is over before anybody looks is none.
+    IF p_kind = 'delete' AND (p_args ->> 'grace')::interval < interval '1 hour' AND p_args ->> 'confirm' IS DISTINCT FROM v_tenant.slug THEN
+      PERFORM tenantry.refuse('TY001', 'grace', format('grace: %s is less than an hour, in which nobody would undelete it', p_args ->> 'grace'),
+        'give at least 1 hour, or purge it now: confirm with ' || v_tenant.slug);
+    END IF;
     IF p_kind IN ('delete', 'purge') THEN
       PERFORM tenantry.check_mass(p_kind, v_tenant, p_args ->> 'force');
     END IF;
@@ -335,6 +341,17 @@ BEGIN
 END
 $$;
 
+-- refuse_insiders keeps the API away from the fleet's own work.
+CREATE FUNCTION tenantry.refuse_insiders(p_kind tenantry.kinds) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF session_user = 'tenantry_api' AND NOT p_kind.door THEN
+    PERFORM tenantry.refuse('TY001', 'operation_id', format('operation_id: a %s is the fleet''s own work', p_kind.kind), 'an operator may: tenantry op');
+  END IF;
+END
+$$;
+
 -- cancel ends an operation that has not begun, or asks a running one to stop at its next step.
 -- It returns the state the operation is in afterwards.
 CREATE FUNCTION tenantry.cancel(operation_id text) RETURNS text
@@ -355,6 +372,7 @@ BEGIN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s has ended: %s', $1, v_op.state), 'only what has not ended can be cancelled');
   END IF;
   SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+  PERFORM tenantry.refuse_insiders(v_kind);
   -- A parked one has nowhere to run to: there a person decides, and this is one.
   IF NOT v_kind.cancellable AND v_op.attempt > 0 AND v_op.state <> 'parked' THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s, and a %s that has begun runs to its end', $1, v_op.state, v_op.kind),
@@ -380,7 +398,10 @@ AS $$
   UPDATE tenantry.databases SET state = 'failed'
   WHERE p_op.kind IN ('provision', 'warm') AND id = p_op.database_id AND state = 'building';
   UPDATE tenantry.tenants SET state = 'failed'
-  WHERE p_op.kind = 'provision' AND id = p_op.tenant_id AND state IN ('requested', 'provisioning')
+  WHERE p_op.kind = 'provision' AND id = p_op.tenant_id AND state IN ('requested', 'provisioning');
+  -- A purge that a person has stopped does not come again by itself tomorrow morning: the grace begins anew.
+  UPDATE tenantry.tenants SET delete_after = now() + (tenantry.setting('delete_grace'))::interval
+  WHERE p_op.kind = 'purge' AND id = p_op.tenant_id AND state = 'deleting' AND delete_after <= now()
 $$;
 
 -- retry gives a parked operation, or one that failed and still makes sense, back to the workers with fresh attempts.
@@ -392,6 +413,10 @@ DECLARE
   v_op tenantry.operations;
   v_tenant tenantry.tenants;
 BEGIN
+  SELECT o.* INTO v_op FROM tenantry.operations o WHERE o.id = $1;
+  IF v_op.kind IN ('delete', 'purge') AND v_op.finished_at IS NOT NULL AND NOT v_op.args ? 'force' THEN
+    PERFORM tenantry.limits_turn();
+  END IF;
   SELECT t.* INTO v_tenant FROM tenantry.tenants t
   WHERE t.id = (SELECT o.tenant_id FROM tenantry.operations o WHERE o.id = $1) FOR NO KEY UPDATE;
   SELECT o.* INTO v_op FROM tenantry.operations o WHERE o.id = $1 FOR NO KEY UPDATE;
@@ -400,6 +425,10 @@ BEGIN
   END IF;
   IF v_op.state NOT IN ('parked', 'retrying', 'failed', 'cancelled') THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s', $1, v_op.state), 'only parked, retrying, failed or cancelled operations can be retried');
+  END IF;
+  PERFORM tenantry.refuse_insiders(k) FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+  IF v_op.kind IN ('delete', 'purge') AND v_op.finished_at IS NOT NULL THEN
+    PERFORM tenantry.check_mass(v_op.kind, v_tenant, v_op.args ->> 'force');
   END IF;
   IF v_op.finished_at IS NOT NULL AND v_tenant.id IS NOT NULL THEN
     IF v_tenant.current_operation_id IS NOT NULL THEN
@@ -494,7 +523,8 @@ BEGIN
   PERFORM tenantry.limits_turn();
   SELECT tenantry.setting('purges_per_hour')::bigint - count(*) INTO v_room
   FROM tenantry.operations o
-  WHERE o.kind = 'purge' AND o.created_at > now() - interval '1 hour' AND o.state <> 'cancelled';
+  WHERE o.kind = 'purge' AND o.state <> 'cancelled'
+      AND (o.created_at > now() - interval '1 hour' OR (o.finished_at IS NULL AND o.updated_at > now() - interval '1 hour')); -- asked for, or retried
   FOR v_tenant IN
     SELECT t.id, t.slug, t.delete_after
     FROM tenantry.tenants t
