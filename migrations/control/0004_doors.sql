@@ -423,6 +423,9 @@ BEGIN
   IF v_op.id IS NULL THEN
     PERFORM tenantry.refuse('TY002', 'operation_id', format('operation_id: there is no operation %s', tenantry.shown(to_jsonb($1))), 'see tenantry op list');
   END IF;
+  IF v_op.kind = 'rollout' THEN
+    PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is a rollout', $1), 'see tenantry rollout resume and tenantry rollout retry');
+  END IF;
   IF v_op.state NOT IN ('parked', 'retrying', 'failed', 'cancelled') THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s', $1, v_op.state), 'only parked, retrying, failed or cancelled operations can be retried');
   END IF;

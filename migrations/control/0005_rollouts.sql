@@ -1,0 +1,404 @@
+-- Rollouts: a release is brought to many tenants in waves. What to do next is decided in Go (migrations/rollout, a pure function); these
+-- functions carry it out. Locks are taken in the order rollout, tenants by id, operations by id.
+
+-- Tenants that stay behind on purpose.
+CREATE TABLE tenantry.pins (
+  tenant_id  text PRIMARY KEY REFERENCES tenantry.tenants,
+  release_id text NOT NULL REFERENCES tenantry.releases,  -- the newest it may get
+  reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+  pinned_by  text NOT NULL CHECK (length(pinned_by) <= 200),
+  pinned_at  timestamptz NOT NULL DEFAULT now(),
+  until      timestamptz NOT NULL
+);
+
+CREATE TABLE tenantry.rollouts (
+  id           text PRIMARY KEY DEFAULT tenantry.new_id('rol'),
+  seq          bigint GENERATED ALWAYS AS IDENTITY,
+  release_id   text NOT NULL REFERENCES tenantry.releases,
+  -- The parent of the tenants' operations; it shows the rollout's progress to whoever watches operations.
+  operation_id text NOT NULL UNIQUE REFERENCES tenantry.operations,
+  state        text NOT NULL DEFAULT 'running'
+               CHECK (state IN ('running', 'baking', 'paused', 'aborting', 'completed', 'completed_with_exceptions', 'aborted')),
+  -- Why it is paused: manual, budget, systemic, gate; '' otherwise. detail says it to a person.
+  reason       text NOT NULL DEFAULT '' CHECK (reason IN ('', 'manual', 'budget', 'systemic', 'gate')),
+  detail       text NOT NULL DEFAULT '',
+  selector     jsonb NOT NULL CHECK (jsonb_typeof(selector) = 'object'),
+  policy       jsonb NOT NULL CHECK (jsonb_typeof(policy) = 'object'),
+  wave         integer NOT NULL DEFAULT 0 CHECK (wave >= 0),
+  waves        integer NOT NULL CHECK (waves > 0),
+  -- While baking: when the next wave may begin. What is left of it when a pause comes in between is kept in bake_left.
+  bake_until   timestamptz,
+  bake_left    interval,
+  -- Whether the current wave's gate has let it through.
+  gated        boolean NOT NULL DEFAULT false,
+  started_by   text NOT NULL CHECK (length(started_by) <= 200),
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  updated_at   timestamptz NOT NULL DEFAULT now(),
+  finished_at  timestamptz,
+  CHECK ((finished_at IS NOT NULL) = (state IN ('completed', 'completed_with_exceptions', 'aborted'))),
+  CHECK ((bake_until IS NOT NULL) = (state = 'baking'))
+);
+CREATE INDEX rollouts_active ON tenantry.rollouts (seq) WHERE finished_at IS NULL;
+
+CREATE TABLE tenantry.rollout_members (
+  rollout_id   text NOT NULL REFERENCES tenantry.rollouts,
+  tenant_id    text NOT NULL REFERENCES tenantry.tenants,
+  node_id      text NOT NULL REFERENCES tenantry.nodes,
+  wave         integer NOT NULL CHECK (wave >= 0),
+  position     integer NOT NULL,  -- within the rollout: earlier waves first
+  -- pending: not begun; applying: its operation is under way; failed: quarantined; waived: a person said to leave it.
+  state        text NOT NULL
+               CHECK (state IN ('pending', 'applying', 'done', 'failed', 'waived',
+                                'skipped_uptodate', 'skipped_pinned', 'skipped_inactive', 'skipped_quarantined')),
+  from_release text NOT NULL,
+  operation_id text REFERENCES tenantry.operations,
+  attempts     integer NOT NULL DEFAULT 0,  -- operations that were begun for it
+  failure      jsonb,                       -- as operations.error
+  -- Whether its failure counts against the budget; what a person has seen and resumed does not any more.
+  counted      boolean NOT NULL DEFAULT false,
+  ended_at     timestamptz,
+  PRIMARY KEY (rollout_id, tenant_id)
+);
+CREATE INDEX rollout_members_pending ON tenantry.rollout_members (rollout_id, wave, node_id, position) WHERE state = 'pending';
+CREATE INDEX rollout_members_applying ON tenantry.rollout_members (rollout_id) WHERE state = 'applying';
+CREATE INDEX rollout_members_active ON tenantry.rollout_members (tenant_id) WHERE state IN ('pending', 'applying');
+CREATE INDEX rollout_members_operation ON tenantry.rollout_members (operation_id) WHERE operation_id IS NOT NULL;
+
+-- Tenants whose migration failed for good, with what is known of it. They get no release until a person lets them.
+CREATE TABLE tenantry.quarantines (
+  id           text PRIMARY KEY DEFAULT tenantry.new_id('qua'),
+  tenant_id    text NOT NULL REFERENCES tenantry.tenants,
+  release_id   text NOT NULL REFERENCES tenantry.releases,
+  rollout_id   text REFERENCES tenantry.rollouts,
+  operation_id text REFERENCES tenantry.operations,
+  evidence     jsonb NOT NULL,
+  at           timestamptz NOT NULL DEFAULT now(),
+  released_at  timestamptz,
+  released_by  text
+);
+CREATE UNIQUE INDEX quarantines_open ON tenantry.quarantines (tenant_id) WHERE released_at IS NULL;
+
+INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
+  ('rollout', 'migrate', 'none', false, 1, true, '{}',
+   '{"release": {"type": "word", "required": true}}');
+
+-- Whoever moves a rollout on listens here: a child has ended, or a person has decided.
+CREATE FUNCTION tenantry.announce_child() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+BEGIN
+  PERFORM pg_notify('tenantry_rollouts', NEW.parent_id);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER announce_child AFTER UPDATE OF state ON tenantry.operations
+  FOR EACH ROW
+  WHEN (NEW.parent_id IS NOT NULL AND NEW.state <> OLD.state AND NEW.state NOT IN ('running', 'queued', 'retrying'))
+  EXECUTE FUNCTION tenantry.announce_child();
+
+-- open_rollout locks a rollout for a person's decision, or refuses.
+CREATE FUNCTION tenantry.open_rollout(p_id text) RETURNS tenantry.rollouts
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts;
+BEGIN
+  SELECT r.* INTO v FROM tenantry.rollouts r WHERE r.id = p_id FOR NO KEY UPDATE;
+  IF v.id IS NULL THEN
+    PERFORM tenantry.refuse('TY002', 'rollout', format('rollout: there is no rollout %s', tenantry.shown(to_jsonb(p_id))), 'see tenantry rollout history');
+  END IF;
+  IF v.finished_at IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'rollout', format('rollout: %s has ended: %s', v.id, v.state), 'start a new one: tenantry rollout start');
+  END IF;
+  RETURN v;
+END
+$$;
+
+-- start_rollout makes a rollout of members that were planned: tenant ids in their order, the wave of each, and its state, pending or skipped.
+-- It refuses when one of them still waits for its turn in another rollout.
+CREATE FUNCTION tenantry.start_rollout(p_release text, p_selector jsonb, p_policy jsonb, p_waves integer,
+  p_tenants text[], p_wave integer[], p_states text[], p_by text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_release tenantry.releases;
+  v_rollout text := tenantry.new_id('rol');
+  v_operation text := tenantry.new_id('op');
+  v_other record;
+BEGIN
+  -- One start at a time: two could take the same tenants.
+  PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.start_rollout', 0));
+  SELECT r.* INTO v_release FROM tenantry.releases r WHERE r.name = p_release;
+  IF v_release.id IS NULL THEN
+    PERFORM tenantry.refuse('TY002', 'release', format('release: there is no release %s', tenantry.shown(to_jsonb(p_release))), 'see tenantry release list');
+  END IF;
+  SELECT m.rollout_id, t.slug INTO v_other
+  FROM tenantry.rollout_members m
+  JOIN tenantry.rollouts r ON r.id = m.rollout_id AND r.finished_at IS NULL
+  JOIN tenantry.tenants t ON t.id = m.tenant_id
+  WHERE m.state IN ('pending', 'applying') AND m.tenant_id = ANY (p_tenants)
+  LIMIT 1;
+  IF v_other.rollout_id IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'rollout', format('rollout: tenant %s waits for its turn in rollout %s', v_other.slug, v_other.rollout_id),
+      'wait for that rollout, abort it, or select other tenants');
+  END IF;
+  INSERT INTO tenantry.operations (id, kind, args, state, step, progress_total, requested_by, started_at)
+  VALUES (v_operation, 'rollout', jsonb_build_object('release', p_release), 'running', 'wave 1 of ' || p_waves,
+          (SELECT count(*) FROM unnest(p_states) s WHERE s = 'pending'), p_by, now());
+  INSERT INTO tenantry.rollouts (id, release_id, operation_id, selector, policy, waves, started_by)
+  VALUES (v_rollout, v_release.id, v_operation, p_selector, p_policy, p_waves, p_by);
+  INSERT INTO tenantry.rollout_members (rollout_id, tenant_id, node_id, wave, position, state, from_release, ended_at)
+  SELECT v_rollout, m.tenant_id, d.node_id, m.wave, m.n, m.state, r.name, CASE WHEN m.state <> 'pending' THEN now() END
+  FROM unnest(p_tenants, p_wave, p_states) WITH ORDINALITY AS m (tenant_id, wave, state, n)
+  JOIN tenantry.tenants t ON t.id = m.tenant_id
+  JOIN tenantry.databases d ON d.id = t.database_id
+  JOIN tenantry.releases r ON r.id = d.release_id;
+  PERFORM pg_notify('tenantry_rollouts', v_operation);
+  RETURN v_rollout;
+END
+$$;
+
+-- observe_rollout takes over what has become of the tenants under way. The caller holds the rollout.
+CREATE FUNCTION tenantry.observe_rollout(p_id text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v record;
+BEGIN
+  -- Retries are used up, or its workers died: the tenant must not wait for a person as well.
+  FOR v IN
+    SELECT o.id, o.error
+    FROM tenantry.rollout_members m
+    JOIN tenantry.operations o ON o.id = m.operation_id
+    WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.state = 'parked'
+    ORDER BY o.tenant_id
+  LOOP
+    UPDATE tenantry.rollout_members SET failure = v.error WHERE rollout_id = p_id AND operation_id = v.id;
+    PERFORM tenantry.cancel(v.id);
+  END LOOP;
+  WITH ended AS (
+    UPDATE tenantry.rollout_members m
+    SET state = CASE WHEN o.state = 'succeeded' THEN 'done'
+                     WHEN o.state = 'cancelled' AND m.failure IS NULL THEN 'waived'
+                     ELSE 'failed' END,
+        failure = CASE WHEN o.state <> 'succeeded' THEN coalesce(m.failure, o.error) END,
+        counted = o.state = 'failed' OR m.failure IS NOT NULL,
+        ended_at = o.finished_at
+    FROM tenantry.operations o
+    WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.id = m.operation_id AND o.finished_at IS NOT NULL
+    RETURNING m.*
+  )
+  INSERT INTO tenantry.quarantines (tenant_id, release_id, rollout_id, operation_id, evidence)
+  SELECT e.tenant_id, r.release_id, p_id, e.operation_id, e.failure
+  FROM ended e
+  JOIN tenantry.rollouts r ON r.id = p_id
+  WHERE e.state = 'failed'
+  ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- dispatch_rollout begins with up to p_most tenants of the present wave on a node and returns how many it has begun. What has changed
+-- since the plan is skipped now. A tenant whose row somebody holds comes next time. The caller holds the rollout.
+CREATE FUNCTION tenantry.dispatch_rollout(p_id text, p_node text, p_most integer) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_rollout tenantry.rollouts;
+  v_release tenantry.releases;
+  v_kind tenantry.kinds;
+  v record;
+  v_skip text;
+  v_begun integer := 0;
+BEGIN
+  SELECT r.* INTO STRICT v_rollout FROM tenantry.rollouts r WHERE r.id = p_id;
+  SELECT r.* INTO STRICT v_release FROM tenantry.releases r WHERE r.id = v_rollout.release_id;
+  SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'migrate';
+  FOR v IN
+    WITH next AS MATERIALIZED (
+      SELECT m.tenant_id FROM tenantry.rollout_members m
+      WHERE m.rollout_id = p_id AND m.state = 'pending' AND m.wave = v_rollout.wave AND m.node_id = p_node
+      ORDER BY m.position
+      LIMIT p_most
+    )
+    SELECT t.id, t.state, t.database_id, t.current_operation_id
+    FROM tenantry.tenants t
+    WHERE t.id IN (SELECT next.tenant_id FROM next)
+    ORDER BY t.id
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+  LOOP
+    SELECT CASE WHEN v.state <> 'active' THEN 'skipped_inactive'
+                WHEN r.seq >= v_release.seq THEN 'skipped_uptodate'
+                WHEN EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = v.id AND q.released_at IS NULL) THEN 'skipped_quarantined'
+                WHEN EXISTS (SELECT FROM tenantry.pins p JOIN tenantry.releases pr ON pr.id = p.release_id
+                             WHERE p.tenant_id = v.id AND p.until > now() AND pr.seq < v_release.seq) THEN 'skipped_pinned' END
+    INTO v_skip
+    FROM tenantry.databases d
+    JOIN tenantry.releases r ON r.id = d.release_id
+    WHERE d.id = v.database_id;
+    IF v_skip IS NOT NULL THEN
+      UPDATE tenantry.rollout_members SET state = v_skip, ended_at = now() WHERE rollout_id = p_id AND tenant_id = v.id;
+      CONTINUE;
+    END IF;
+    UPDATE tenantry.rollout_members
+    SET state = 'applying', attempts = attempts + 1, failure = NULL, counted = false, ended_at = NULL,
+        operation_id = tenantry.append(v_kind, jsonb_build_object('tenant', v.id, 'release', v_release.name), NULL,
+                                       v_rollout.started_by, v.id, v.database_id, v_rollout.operation_id)
+    WHERE rollout_id = p_id AND tenant_id = v.id;
+    v_begun := v_begun + 1;
+  END LOOP;
+  RETURN v_begun;
+END
+$$;
+
+-- recall_rollout takes back what has been asked for and does not run: those tenants are pending again. What runs ends by itself.
+CREATE FUNCTION tenantry.recall_rollout(p_id text) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_members text[];
+  v_operations text[];
+BEGIN
+  PERFORM FROM tenantry.tenants t
+  WHERE t.id IN (SELECT m.tenant_id FROM tenantry.rollout_members m WHERE m.rollout_id = p_id AND m.state = 'applying')
+  ORDER BY t.id
+  FOR NO KEY UPDATE;
+  SELECT coalesce(array_agg(o.tenant_id), '{}'), coalesce(array_agg(o.id), '{}') INTO v_members, v_operations
+  FROM (
+    SELECT o.id, o.tenant_id
+    FROM tenantry.rollout_members m
+    JOIN tenantry.operations o ON o.id = m.operation_id
+    WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.state IN ('waiting', 'queued', 'retrying')
+    ORDER BY o.id
+    FOR NO KEY UPDATE OF o
+  ) o;
+  IF v_members = '{}' THEN
+    RETURN 0;
+  END IF;
+  UPDATE tenantry.rollout_members SET state = 'pending', operation_id = NULL
+  WHERE rollout_id = p_id AND tenant_id = ANY (v_members);
+  PERFORM tenantry.settle((
+    SELECT jsonb_agg(jsonb_build_object('id', id, 'outcome', 'cancelled', 'error', jsonb_build_object('code', 'recalled', 'message', 'its rollout does not go on now')))
+    FROM unnest(v_operations) id));
+  RETURN cardinality(v_members);
+END
+$$;
+
+-- move_rollout writes what was decided. The caller holds the rollout.
+CREATE FUNCTION tenantry.move_rollout(p_id text, p_state text, p_reason text, p_detail text, p_wave integer, p_bake interval, p_gated boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts;
+BEGIN
+  UPDATE tenantry.rollouts r
+  SET state = p_state, reason = p_reason, detail = p_detail, wave = p_wave, gated = p_gated,
+      bake_until = CASE WHEN p_state = 'baking' THEN coalesce(CASE WHEN r.state = 'baking' THEN r.bake_until END, clock_timestamp() + p_bake) END,
+      bake_left = CASE WHEN p_state = 'paused' AND r.state = 'baking' THEN greatest(r.bake_until - clock_timestamp(), interval '0')
+                       WHEN p_state = 'paused' THEN r.bake_left END,
+      updated_at = now(),
+      finished_at = CASE WHEN p_state IN ('completed', 'completed_with_exceptions', 'aborted') THEN now() END
+  WHERE r.id = p_id
+  RETURNING r.* INTO v;
+  UPDATE tenantry.operations o
+  SET step = CASE WHEN v.finished_at IS NOT NULL THEN v.state
+                  ELSE v.state || CASE WHEN v.reason <> '' THEN ' (' || v.reason || ')' ELSE '' END || ', wave ' || v.wave + 1 || ' of ' || v.waves END,
+      progress_done = p.done, progress_total = p.total,
+      state = CASE v.state WHEN 'aborted' THEN 'cancelled' WHEN 'completed' THEN 'succeeded' WHEN 'completed_with_exceptions' THEN 'succeeded' ELSE 'running' END,
+      result = CASE WHEN v.finished_at IS NOT NULL THEN jsonb_build_object('rollout', v.id, 'state', v.state, 'members', p.members) END,
+      finished_at = v.finished_at, updated_at = now()
+  FROM (
+    SELECT sum(n) FILTER (WHERE s.state IN ('done', 'failed', 'waived')) AS done,
+           sum(n) FILTER (WHERE s.state NOT LIKE 'skipped%') AS total,
+           jsonb_object_agg(s.state, s.n) AS members
+    FROM (SELECT m.state, count(*) AS n FROM tenantry.rollout_members m WHERE m.rollout_id = p_id GROUP BY m.state) s
+  ) c
+  CROSS JOIN LATERAL (SELECT coalesce(c.done, 0) AS done, coalesce(c.total, 0) AS total, coalesce(c.members, '{}') AS members) p
+  WHERE o.id = v.operation_id;
+  PERFORM pg_notify('tenantry_rollouts', v.operation_id);
+END
+$$;
+
+-- pause_rollout lets no further tenant begin, from its commit on.
+CREATE FUNCTION tenantry.pause_rollout(p_id text, p_by text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts := tenantry.open_rollout(p_id);
+BEGIN
+  IF v.state NOT IN ('running', 'baking') THEN
+    PERFORM tenantry.refuse('TY003', 'rollout', format('rollout: %s is %s', v.id, v.state), 'only one that runs or bakes can be paused');
+  END IF;
+  PERFORM tenantry.recall_rollout(p_id);
+  PERFORM tenantry.move_rollout(p_id, 'paused', 'manual', 'paused by ' || p_by, v.wave, NULL, v.gated);
+END
+$$;
+
+-- resume_rollout goes on. Failures that were seen do not count against the budget any more. p_past_gate: a person overrules the gate.
+CREATE FUNCTION tenantry.resume_rollout(p_id text, p_past_gate boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts := tenantry.open_rollout(p_id);
+BEGIN
+  IF v.state <> 'paused' THEN
+    PERFORM tenantry.refuse('TY003', 'rollout', format('rollout: %s is %s', v.id, v.state), 'only a paused one can be resumed');
+  END IF;
+  PERFORM tenantry.observe_rollout(p_id);
+  UPDATE tenantry.rollout_members SET counted = false WHERE rollout_id = p_id AND counted;
+  PERFORM tenantry.move_rollout(p_id, CASE WHEN v.bake_left IS NOT NULL THEN 'baking' ELSE 'running' END, '', '', v.wave, v.bake_left, v.gated OR p_past_gate);
+END
+$$;
+
+-- abort_rollout begins with nobody any more; what runs ends. Tenants that have the release keep it.
+CREATE FUNCTION tenantry.abort_rollout(p_id text, p_by text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts := tenantry.open_rollout(p_id);
+BEGIN
+  IF v.state = 'aborting' THEN
+    RETURN;
+  END IF;
+  PERFORM tenantry.recall_rollout(p_id);
+  PERFORM tenantry.move_rollout(p_id, 'aborting', '', 'aborted by ' || p_by, v.wave, NULL, v.gated);
+END
+$$;
+
+-- retry_rollout takes failed and waived tenants up again, one or all, out of quarantine, and returns how many. They come with the
+-- present wave.
+CREATE FUNCTION tenantry.retry_rollout(p_id text, p_tenant text, p_by text) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.rollouts := tenantry.open_rollout(p_id);
+  v_tenants text[];
+BEGIN
+  PERFORM tenantry.observe_rollout(p_id);
+  WITH again AS (
+    UPDATE tenantry.rollout_members m
+    SET state = 'pending', wave = v.wave, operation_id = NULL, counted = false, ended_at = NULL
+    WHERE m.rollout_id = p_id AND m.state IN ('failed', 'waived', 'skipped_quarantined', 'skipped_inactive', 'skipped_pinned')
+      AND (CASE WHEN p_tenant IS NULL THEN m.state = 'failed' ELSE m.tenant_id = p_tenant END)
+    RETURNING m.tenant_id
+  )
+  SELECT coalesce(array_agg(tenant_id), '{}') INTO v_tenants FROM again;
+  UPDATE tenantry.quarantines q SET released_at = now(), released_by = p_by
+  WHERE q.tenant_id = ANY (v_tenants) AND q.released_at IS NULL;
+  IF v.state = 'baking' AND v_tenants <> '{}' THEN
+    PERFORM tenantry.move_rollout(p_id, 'running', '', '', v.wave, NULL, false);
+  END IF;
+  PERFORM pg_notify('tenantry_rollouts', v.operation_id);
+  RETURN cardinality(v_tenants);
+END
+$$;

@@ -1,0 +1,125 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Channels that tenants follow, by their label "channel"; without one they follow stable.
+const (
+	ChannelStable = "stable"
+	ChannelBeta   = "beta"
+)
+
+// Selector says which tenants a rollout is about. The zero value is all that are not deleted.
+type Selector struct {
+	Labels  map[string]string `json:"labels,omitempty"`
+	Channel string            `json:"channel,omitempty"` // "" is every channel
+}
+
+// Plan is what a rollout would do.
+type Plan struct {
+	Release  string   `json:"release"`
+	Policy   Policy   `json:"policy"`
+	Selector Selector `json:"selector"`
+	Waves    int      `json:"waves"`
+	Members  []Member `json:"members"`
+}
+
+// Count is how many members have a state, of one wave or, with -1, of all.
+func (p Plan) Count(state MemberState, wave int) int {
+	n := 0
+	for _, m := range p.Members {
+		if m.State == state && (wave < 0 || m.Wave == wave) {
+			n++
+		}
+	}
+	return n
+}
+
+// Make plans a rollout and changes nothing. The release is a name.
+func Make(ctx context.Context, db DB, release string, s Selector, p Policy) (Plan, error) {
+	p = p.WithDefaults()
+	if err := p.Validate(); err != nil {
+		return Plan{}, err
+	}
+	var target int64
+	var name string
+	err := db.QueryRow(ctx, `
+		SELECT r.seq, r.name FROM tenantry.releases r
+		WHERE r.name = $1 OR ($1 = '' AND r.seq = (SELECT max(seq) FROM tenantry.releases))`, release).Scan(&target, &name)
+	if err != nil {
+		return Plan{}, fmt.Errorf("release %q: %w", release, noRows(err, ErrNoRelease))
+	}
+	candidates, err := candidates(ctx, db, s)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Release: name, Policy: p, Selector: s}
+	plan.Members, plan.Waves, err = Assign(candidates, target, p)
+	return plan, err
+}
+
+func candidates(ctx context.Context, db DB, s Selector) ([]Candidate, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	labels := s.Labels
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	rows, err := db.Query(ctx, `
+		SELECT t.id AS tenant_id, t.slug, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AS active,
+		       coalesce(pr.seq, 9223372036854775807) AS pinned_seq, coalesce(p.reason, '') AS pin_reason,
+		       EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined
+		FROM tenantry.tenants t
+		JOIN tenantry.databases d ON d.id = t.database_id
+		JOIN tenantry.nodes n ON n.id = d.node_id
+		JOIN tenantry.releases r ON r.id = d.release_id
+		LEFT JOIN tenantry.pins p ON p.tenant_id = t.id AND p.until > now()
+		LEFT JOIN tenantry.releases pr ON pr.id = p.release_id
+		WHERE t.state <> 'deleted'
+		  AND t.labels @> $1::jsonb
+		  AND ($2 = '' OR coalesce(t.labels ->> 'channel', 'stable') = $2)
+		ORDER BY t.id`, labels, s.Channel)
+	if err != nil {
+		return nil, fmt.Errorf("read tenants: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Candidate])
+	if err != nil {
+		return nil, fmt.Errorf("read tenants: %w", err)
+	}
+	return list, nil
+}
+
+// Start begins with what was planned just now, and returns the rollout's id. The plan is made anew: the fleet may have changed since it
+// was shown. Refusals are errors of the control database with codes TY002 and TY003.
+func Start(ctx context.Context, db DB, release string, s Selector, p Policy, by string) (string, Plan, error) {
+	plan, err := Make(ctx, db, release, s, p)
+	if err != nil {
+		return "", plan, err
+	}
+	ids, waves, states := make([]string, len(plan.Members)), make([]int32, len(plan.Members)), make([]string, len(plan.Members))
+	for i, m := range plan.Members {
+		ids[i], waves[i], states[i] = m.TenantID, int32(m.Wave), string(m.State) //nolint:gosec // there are few waves
+	}
+	selector, err := json.Marshal(s)
+	if err != nil {
+		return "", plan, fmt.Errorf("encode selector: %w", err)
+	}
+	policy, err := json.Marshal(plan.Policy)
+	if err != nil {
+		return "", plan, fmt.Errorf("encode policy: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var id string
+	err = db.QueryRow(ctx, `SELECT tenantry.start_rollout($1, $2, $3, $4, $5, $6, $7, $8)`,
+		plan.Release, string(selector), string(policy), plan.Waves, ids, waves, states, by).Scan(&id)
+	if err != nil {
+		return "", plan, fmt.Errorf("start rollout: %w", err)
+	}
+	return id, plan, nil
+}
