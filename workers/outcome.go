@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -135,6 +136,9 @@ func problemOf(err error, step string) *problem {
 	p := &problem{Code: "error", Message: clean(err.Error()), Step: step}
 	var r *refusal
 	var pg *pgconn.PgError
+	if statement, ok := errors.AsType[*apply.StatementError](err); ok && statement.File != "" {
+		p.Step = fmt.Sprintf("%s:%d", statement.File, statement.Line) // what a rollout groups failures by
+	}
 	switch {
 	case errors.As(err, &r):
 		p.Code, p.Hint = "refused", r.hint

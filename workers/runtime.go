@@ -206,6 +206,7 @@ func (rt *Runtime) startChores(g *generation, led *ledger) {
 	}
 	g.spawn(func() { c.runWarm(ctx) })
 	g.spawn(func() { c.listenWarm(ctx) })
+	g.spawn(func() { c.coordinate(ctx) })
 	g.spawn(func() { rt.dir.Follow(ctx, rt.cache, g.life.acknowledge) })
 	g.spawn(func() { rt.shareBudgets(ctx, g.life) })
 }
