@@ -89,6 +89,7 @@ Publish your schema:               tenantry release publish ./migrations --name 
 Run workers:                       tenantry worker
 Make a tenant:                     tenantry tenant create acme --wait
 Connect to it:                     psql "$(tenantry tenant url acme --role app)"
+Bring all to a release:            tenantry rollout start 2026.12, tenantry rollout watch
 Watch:                             tenantry op list, tenantry op watch OP, tenantry ops (metrics and River UI)
 
 Environment: TENANTRY_CONTROL_URL (the control database, reached directly), TENANTRY_SECRET_KEY (seals passwords; several keys
@@ -115,7 +116,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.tenantCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.tenantCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }
