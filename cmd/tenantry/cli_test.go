@@ -235,3 +235,10 @@ func TestUsage(t *testing.T) { //nolint:paralleltest // as above
 	_, said = c.run(exitError, "tenant", "list")
 	require.NotContains(t, said, "hunter2")
 }
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	return conn
+}

@@ -85,12 +85,15 @@ func (o *rolloutFlags) read() (rollout.Selector, rollout.Policy, error) {
 		}
 		p.Gate = strings.TrimSuffix(strings.TrimSpace(string(body)), ";")
 	}
+	if o.parallel < 1 {
+		return s, p, usageError("--parallel: %d is not from 1 to 1000", o.parallel)
+	}
 	p.Canary, p.Parallel, p.OnError, p.Bake = o.canary, o.parallel, rollout.OnError(o.onError), o.bake
 	if o.bake <= 0 {
 		p.Bake = -1
 	}
 	if err := p.WithDefaults().Validate(); err != nil {
-		return s, p, usageError("--%s", strings.Replace(err.Error(), " ", "-", strings.Count(strings.SplitN(err.Error(), ":", 2)[0], " ")))
+		return s, p, usageError("--%w", err)
 	}
 	return s, p, nil
 }

@@ -80,10 +80,10 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("parallel: %d is not from 1 to 1000", p.Parallel)
 	}
 	if p.MaxFailures.Count < 0 || p.MaxFailures.Percent < 0 || p.MaxFailures.Percent > 100 {
-		return fmt.Errorf("max failures: %s is neither a number nor a share of at most 100%%", p.MaxFailures)
+		return fmt.Errorf("max-failures: %s is neither a number nor a share of at most 100%%", p.MaxFailures)
 	}
 	if p.OnError != PauseOnError && p.OnError != ContinueOnError {
-		return fmt.Errorf("on error: %q is neither pause nor continue", p.OnError)
+		return fmt.Errorf("on-error: %q is neither pause nor continue", p.OnError)
 	}
 	return nil
 }
