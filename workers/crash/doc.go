@@ -5,6 +5,7 @@
 //	TestCrashMatrix         every kind of operation × every point it passes: kill -9, another worker goes on
 //	TestEveryPoint          no point of the program is forgotten
 //	TestCrashTwice          the same again while recovering, drawn by lot
+//	TestRolloutCrash        kill -9 in the middle of a rollout: it ends, and each tenant gets each statement once
 //	TestCrashThrice         three dead workers park an operation, retrying it goes on
 //	TestFrozenWorker        SIGSTOP for longer than the lease, then SIGCONT: the past has no effect
 //	TestGhost…              the server goes on with what a dead or frozen client asked
