@@ -242,3 +242,31 @@ func TestRolloutPauseAndAbort(t *testing.T) {
 	r = awaitRollout(t, f, id, rollout.Completed)
 	require.Equal(t, 12, r.Of(-1, rollout.Done, rollout.SkippedUpToDate))
 }
+
+// New tenants get the old release during the first wave and the new one after it; who was made meanwhile is taken along.
+func TestRolloutAndNewTenants(t *testing.T) {
+	t.Parallel()
+	f, _ := rolloutFleet(t, 6)
+	ctx := t.Context()
+	execControl(t, f, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, fleettest.Release)
+	current := func() string {
+		return scan[string](t, f, `SELECT value #>> '{}' FROM tenantry.settings WHERE key = 'current_release'`)
+	}
+	policy := quick()
+	policy.Gate = `SELECT EXISTS (SELECT FROM tenantry.tenants WHERE slug = 'late' AND state = 'active')`
+	f.Do(t, jobs.Suspend{Tenant: "t05"})
+	id := startRollout(t, f, policy)
+	awaitRollout(t, f, id, rollout.Paused)
+	require.Equal(t, fleettest.Release, current())
+	f.Do(t, jobs.Provision{Slug: "late"})
+	require.Equal(t, fleettest.Release, f.Tenant(t, "late").Release)
+	f.Do(t, jobs.Resume{Tenant: "t05"})
+	require.NoError(t, rollout.Resume(ctx, f.Pool, id, false))
+	r := awaitRollout(t, f, id, rollout.Completed)
+	require.Equal(t, 7, r.Of(-1, rollout.Done))
+	require.Equal(t, "next", f.Tenant(t, "late").Release)
+	require.Equal(t, "next", f.Tenant(t, "t05").Release)
+	require.Equal(t, "next", current())
+	f.Do(t, jobs.Provision{Slug: "later"})
+	require.Equal(t, "next", f.Tenant(t, "later").Release)
+}

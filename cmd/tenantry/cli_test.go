@@ -90,7 +90,7 @@ func TestFromNothing(t *testing.T) { //nolint:paralleltest // the environment is
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "migrations", "tenant"))))
 	require.Contains(t, c.ok("release", "publish", dir, "--name", fleettest.Release), "unchanged")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "00009_extra.sql"), []byte("-- +goose Up\nCREATE TABLE extra (id bigint PRIMARY KEY);\n"), 0o600))
-	require.Greater(t, c.object("release", "publish", dir, "--name", "r2", "--keep-current")["files"], 4.0)
+	require.Greater(t, c.object("release", "publish", dir, "--name", "r2")["files"], 4.0)
 	require.Len(t, c.list("release", "list"), 2)
 	require.Contains(t, c.ok("release", "show", "r2"), "00009_extra.sql")
 

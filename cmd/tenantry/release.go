@@ -38,12 +38,13 @@ func viewRelease(p release.Published, current string) releaseView {
 
 func (a *app) releasePublish() *cobra.Command {
 	var name string
-	var keep bool
+	var now bool
 	c := &cobra.Command{
 		Use: "publish DIR --name V", Short: "Publish a folder of migrations as a release", Args: cobra.ExactArgs(1),
 		Long: `Reads a folder of migrations (goose's SQL files, or plain numbered .sql), splits it into statements with PostgreSQL's
 grammar, and stores them in the control database. A release never changes: the same name with other content is refused, and
-so is one that lacks or changes a file of the release before. New tenants get it, unless --keep-current.`,
+so is one that lacks or changes a file of the release before. The first release is given to new tenants at once, a later one when its
+rollout has got past its first wave (tenantry rollout start), or with --current.`,
 		Example: "  tenantry release publish ./migrations --name 2026.11",
 		RunE: func(c *cobra.Command, args []string) error {
 			if name == "" {
@@ -56,29 +57,38 @@ so is one that lacks or changes a file of the release before. New tenants get it
 			if err != nil {
 				return err
 			}
-			currency := workers.MakeCurrent
-			if keep {
-				currency = workers.KeepCurrent
+			reg, err := a.registry(c.Context())
+			if err != nil {
+				return err
+			}
+			current, err := reg.Setting(c.Context(), "current_release")
+			if err != nil {
+				return err
+			}
+			currency := workers.KeepCurrent
+			if now || current == "" {
+				currency, current = workers.MakeCurrent, name
 			}
 			p, err := workers.PublishRelease(c.Context(), pool, os.DirFS(args[0]), name, a.requester(), currency)
 			if err != nil {
 				return err
 			}
 			if a.json() {
-				view := viewRelease(p, "")
-				view.Current = !keep
-				return a.printJSON(view)
+				return a.printJSON(viewRelease(p, current))
 			}
 			what := "published"
 			if p.AlreadyPublished {
 				what = "was published before, unchanged"
 			}
 			a.printf("release %s %s: %d files read as %s, %d statements\n", p.Name, what, p.FileCount, p.Format, p.StatementCount)
+			if current != p.Name {
+				a.printf("new tenants get %s; bring all to this one with: tenantry rollout plan %s\n", current, p.Name)
+			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the release's `name`")
-	c.Flags().BoolVar(&keep, "keep-current", false, "do not give it to new tenants yet")
+	c.Flags().BoolVar(&now, "current", false, "give it to new tenants at once")
 	return c
 }
 

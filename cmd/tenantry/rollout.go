@@ -20,7 +20,7 @@ func (a *app) rolloutCommand() *cobra.Command {
 its turn among the tenant's other work. Between waves the rollout bakes; then its gate is asked. When more tenants fail than the policy allows, or
 two in the same way, it pauses: nobody begins, what runs ends, and a person decides.
 
-  tenantry release publish ./migrations --name 2026.12 --keep-current
+  tenantry release publish ./migrations --name 2026.12
   tenantry rollout plan 2026.12
   tenantry rollout start 2026.12 --canary acme --bake 30m
   tenantry rollout watch

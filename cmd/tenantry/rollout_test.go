@@ -25,7 +25,7 @@ func TestRolloutByHand(t *testing.T) { //nolint:paralleltest // the environment 
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "migrations", "tenant"))))
 	next := "-- +goose Up\nALTER TABLE customers ADD COLUMN vip boolean;\nSELECT 1 / (SELECT 1 - count(*) FROM customers WHERE name = 'poison');\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "00009_vip.sql"), []byte(next), 0o600))
-	c.ok("release", "publish", dir, "--name", "r2", "--keep-current")
+	c.ok("release", "publish", dir, "--name", "r2")
 	c.ok("tenant", "pin", "a5", "--reason", "audit until April")
 	sql(t, c, "a2", `INSERT INTO customers (name) VALUES ('poison')`)
 

@@ -156,6 +156,7 @@ BEGIN
   JOIN tenantry.tenants t ON t.id = m.tenant_id
   JOIN tenantry.databases d ON d.id = t.database_id
   JOIN tenantry.releases r ON r.id = d.release_id;
+  PERFORM tenantry.give_to_new(r) FROM tenantry.rollouts r WHERE r.id = v_rollout;
   PERFORM pg_notify('tenantry_rollouts', v_operation);
   RETURN v_rollout;
 END
@@ -255,6 +256,40 @@ BEGIN
 END
 $$;
 
+-- latecomers takes into the last wave who was not there for the plan: made since then, resumed, or given the label. It returns how many. The
+-- caller holds the rollout.
+CREATE FUNCTION tenantry.latecomers(p_id text) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_taken integer;
+BEGIN
+  WITH late AS (
+    SELECT t.id AS tenant_id, d.node_id, have.name AS from_release, ro.wave
+    FROM tenantry.rollouts ro
+    JOIN tenantry.releases target ON target.id = ro.release_id
+    JOIN tenantry.tenants t ON t.state = 'active'
+      AND t.labels @> coalesce(ro.selector -> 'labels', '{}')
+      AND coalesce(ro.selector ->> 'channel', '') IN ('', coalesce(t.labels ->> 'channel', 'stable'))
+    JOIN tenantry.databases d ON d.id = t.database_id
+    JOIN tenantry.releases have ON have.id = d.release_id AND have.seq < target.seq
+    LEFT JOIN tenantry.rollout_members m ON m.rollout_id = ro.id AND m.tenant_id = t.id
+    WHERE ro.id = p_id
+      AND (m.tenant_id IS NULL OR m.state = 'skipped_inactive')
+      AND NOT EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL)
+      AND NOT EXISTS (SELECT FROM tenantry.pins p JOIN tenantry.releases pr ON pr.id = p.release_id
+                      WHERE p.tenant_id = t.id AND p.until > now() AND pr.seq < target.seq)
+      AND NOT EXISTS (SELECT FROM tenantry.rollout_members o WHERE o.tenant_id = t.id AND o.state IN ('pending', 'applying'))
+  )
+  INSERT INTO tenantry.rollout_members (rollout_id, tenant_id, node_id, wave, position, state, from_release)
+  SELECT p_id, late.tenant_id, late.node_id, late.wave, 1000000, 'pending', late.from_release FROM late
+  ON CONFLICT (rollout_id, tenant_id) DO UPDATE SET state = 'pending', wave = excluded.wave, ended_at = NULL;
+  GET DIAGNOSTICS v_taken = ROW_COUNT;
+  RETURN v_taken;
+END
+$$;
+
 -- recall_rollout takes back what has been asked for and does not run: those tenants are pending again. What runs ends by itself.
 CREATE FUNCTION tenantry.recall_rollout(p_id text) RETURNS integer
 LANGUAGE plpgsql
@@ -321,7 +356,30 @@ BEGIN
   ) c
   CROSS JOIN LATERAL (SELECT coalesce(c.done, 0) AS done, coalesce(c.total, 0) AS total, coalesce(c.members, '{}') AS members) p
   WHERE o.id = v.operation_id;
+  IF v.state IN ('running', 'completed', 'completed_with_exceptions') THEN
+    PERFORM tenantry.give_to_new(v);
+  END IF;
   PERFORM pg_notify('tenantry_rollouts', v.operation_id);
+END
+$$;
+
+-- give_to_new makes a rollout's release that of new tenants once its first wave is over, or at once when there is only one. A rollout to a part of
+-- the fleet changes nothing for new tenants.
+CREATE FUNCTION tenantry.give_to_new(p_rollout tenantry.rollouts) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_rollout.selector <> '{}' OR (p_rollout.wave = 0 AND p_rollout.waves > 1) THEN
+    RETURN;
+  END IF;
+  UPDATE tenantry.settings s
+  SET value = to_jsonb(target.name), updated_at = now()
+  FROM tenantry.releases target
+  WHERE s.key = 'current_release' AND target.id = p_rollout.release_id
+    AND target.seq > coalesce((SELECT r.seq FROM tenantry.releases r WHERE r.name = s.value #>> '{}'), 0);
+  IF FOUND THEN
+    PERFORM pg_notify('tenantry_warm', '');
+  END IF;
 END
 $$;
 

@@ -70,6 +70,18 @@ func step(ctx context.Context, db DB, id string) (View, Decision, error) {
 			return err
 		}
 		d = Decide(v, now)
+		if d.To == Completed || d.To == CompletedWithExceptions {
+			var late int
+			if err := tx.QueryRow(ctx, `SELECT tenantry.latecomers($1)`, id).Scan(&late); err != nil {
+				return fmt.Errorf("look for latecomers: %w", err)
+			}
+			if late > 0 {
+				if v, now, err = load(ctx, tx, id); err != nil {
+					return err
+				}
+				d = Decide(v, now)
+			}
+		}
 		if err := act(ctx, tx, id, v, d); err != nil {
 			return err
 		}

@@ -44,6 +44,11 @@ var (
 		"How many warm databases a node is to have."+everyProcess, "node")
 	workersLiveDesc = desc("workers_live",
 		"Worker processes whose lease holds. At 0 nothing is done."+everyProcess)
+	rolloutsDesc = desc("rollouts",
+		"Rollouts that have not ended, by state: running, baking (resting between waves), paused (a person must resume or abort), "+
+			"aborting."+everyProcess, "state")
+	quarantinedDesc = desc("tenants_quarantined",
+		"Tenants whose migration failed for good and that rollouts leave alone until a person lets them out."+everyProcess)
 	heartbeatDesc = desc("worker_heartbeat_age_seconds",
 		"Time since the last heartbeat of each worker that has neither signed off nor been declared dead, by the control database's "+
 			"clock; of more than 200 workers those silent for the longest."+everyProcess, "worker")
@@ -56,6 +61,7 @@ func (fleetCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		controlUpDesc, controlSecondsDesc, operationsDesc, parkedDesc, queueJobsDesc, queueOldestDesc, queuePausedDesc, tenantsDesc,
 		nodeInfoDesc, nodeBudgetDesc, nodeDatabasesDesc, nodeTenantsDesc, warmDesc, warmTargetDesc, workersLiveDesc, heartbeatDesc,
+		rolloutsDesc, quarantinedDesc,
 	} {
 		ch <- d
 	}
@@ -93,6 +99,10 @@ func (s survey) collect(out sink) {
 	for _, n := range s.Nodes {
 		n.collect(out)
 	}
+	for _, state := range rolloutStates {
+		out.gauge(rolloutsDesc, float64(s.Rollouts[state]), string(state))
+	}
+	out.gauge(quarantinedDesc, float64(s.Quarantined))
 	out.gauge(workersLiveDesc, float64(s.Live))
 	for _, w := range s.Workers {
 		out.gauge(heartbeatDesc, w.Age, w.ID)

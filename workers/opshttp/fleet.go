@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
 )
 
@@ -22,6 +23,7 @@ var (
 	unfinishedStates = []jobs.State{jobs.StateWaiting, jobs.StateQueued, jobs.StateRunning, jobs.StateRetrying, jobs.StateParked}
 	tenantStates     = slices.DeleteFunc(tenants.States(), func(s tenants.State) bool { return s == tenants.StateDeleted })
 	databaseStates   = []string{"building", "warm", "assigned", "failed", "dropping"}
+	rolloutStates    = []rollout.State{rollout.Running, rollout.Baking, rollout.Paused, rollout.Aborting}
 )
 
 // survey is the fleet at one moment, as the control database knows it.
@@ -34,6 +36,9 @@ type survey struct {
 	Nodes      []nodeState             `db:"nodes"`   // by name
 	Workers    []workerState           `db:"workers"` // not signed off nor declared dead; maxWorkers at most
 	Live       int64                   `db:"live"`    // workers with a lease that holds
+
+	Rollouts    map[rollout.State]int64 `db:"rollouts"` // unfinished ones
+	Quarantined int64                   `db:"quarantined"`
 }
 
 type queueState struct {

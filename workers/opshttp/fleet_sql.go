@@ -1,7 +1,7 @@
 package opshttp
 
 // surveySQL measures the fleet in one query: a column per field of survey. It reads what is unfinished or alive, through
-// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive and River's for fetching; what
+// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open and River's for fetching; what
 // has ended, and grows for ever, it does not touch. $1 is the states of tenants that are counted, $2 those of
 // databases, $3 how many workers are told one by one.
 const surveySQL = `
@@ -61,7 +61,17 @@ SELECT
 
   (SELECT count(*)
    FROM tenantry.workers
-   WHERE state = 'alive' AND heartbeat_at > clock_timestamp() - lease) AS live`
+   WHERE state = 'alive' AND heartbeat_at > clock_timestamp() - lease) AS live,
+
+  (SELECT coalesce(jsonb_object_agg(r.state, r.n), '{}')
+   FROM (SELECT state, count(*) AS n
+         FROM tenantry.rollouts
+         WHERE finished_at IS NULL
+         GROUP BY state) r) AS rollouts,
+
+  (SELECT count(*)
+   FROM tenantry.quarantines
+   WHERE released_at IS NULL) AS quarantined`
 
 // outcomesSQL is how the newest operations ended, those that have; $1 is how many are looked at.
 const outcomesSQL = `

@@ -67,6 +67,8 @@ func TestMetricsOfAFleetAtWork(t *testing.T) {
 		`tenantry_tenants{state="active"}`:                                       1,
 		`tenantry_tenants{state="failed"}`:                                       0,
 		`tenantry_operations{state="parked"}`:                                    0,
+		`tenantry_rollouts{state="paused"}`:                                      0,
+		`tenantry_tenants_quarantined`:                                           0,
 		`tenantry_node_info{node="n1",region="eu",state="active"}`:               1,
 		`tenantry_node_connections_budget{node="n1"}`:                            100,
 		`tenantry_node_tenants_limit{node="n1"}`:                                 5,
