@@ -2,6 +2,7 @@ package workers_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,16 +11,15 @@ import (
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
-	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
 // rolloutFleet has n tenants at the sample's release and a release after it.
-func rolloutFleet(t *testing.T, n int, statements ...string) (*fleettest.Fleet, *workers.Runtime) {
+func rolloutFleet(t *testing.T, n int, statements ...string) *fleettest.Fleet {
 	t.Helper()
 	f := fleettest.New(t)
 	f.Node(t, "n1")
-	rt := f.Worker(t)
+	f.Worker(t)
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = f.Submit(t, jobs.Provision{Slug: fmt.Sprintf("t%02d", i)})
@@ -31,7 +31,7 @@ func rolloutFleet(t *testing.T, n int, statements ...string) (*fleettest.Fleet, 
 		statements = []string{`ALTER TABLE customers ADD COLUMN tier text`, `CREATE TABLE tiers (name text PRIMARY KEY)`}
 	}
 	f.Extend(t, "next", statements...)
-	return f, rt
+	return f
 }
 
 func startRollout(t *testing.T, f *fleettest.Fleet, p rollout.Policy) string {
@@ -49,12 +49,7 @@ func awaitRollout(t *testing.T, f *fleettest.Fleet, id string, states ...rollout
 		var err error
 		r, err = rollout.Get(t.Context(), f.Pool, id)
 		require.NoError(t, err)
-		for _, s := range states {
-			if r.State == s {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(states, r.State)
 	}, time.Minute, 20*time.Millisecond, "it does not come to %v: %v", states, func() any { r, _ := rollout.Get(t.Context(), f.Pool, id); return r }())
 	return r
 }
@@ -64,7 +59,7 @@ func quick() rollout.Policy { return rollout.Policy{Waves: []float64{20, 100}, B
 
 func TestRolloutReachesEverybody(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 12)
+	f := rolloutFleet(t, 12)
 	id := startRollout(t, f, quick())
 	r := awaitRollout(t, f, id, rollout.Completed)
 	require.Equal(t, 12, r.Of(-1, rollout.Done))
@@ -113,7 +108,7 @@ func cured(t *testing.T, f *fleettest.Fleet, slugs ...string) {
 // A canary that fails stops the rollout; the tenant is in quarantine with its evidence; cured, retried and resumed it ends.
 func TestRolloutPausesAtItsBudget(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 10, poison)
+	f := rolloutFleet(t, 10, poison)
 	poisoned(t, f, "t03")
 	policy := quick()
 	policy.Canary = []string{"t03"}
@@ -146,7 +141,7 @@ func TestRolloutPausesAtItsBudget(t *testing.T) {
 // The same failure twice stops a rollout although its budget would allow more; going on leaves those behind.
 func TestRolloutStopsForSystemicFailures(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 12, poison)
+	f := rolloutFleet(t, 12, poison)
 	poisoned(t, f, "t08", "t09", "t10", "t11")
 	policy := quick()
 	policy.MaxFailures = rollout.Failures{Percent: 90}
@@ -175,7 +170,7 @@ func TestRolloutStopsForSystemicFailures(t *testing.T) {
 // Pinned and suspended tenants are left alone, also those that became so after the plan.
 func TestRolloutLeavesAlone(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 8)
+	f := rolloutFleet(t, 8)
 	ctx := t.Context()
 	pin := func(slug string) {
 		require.NoError(t, rollout.Pin(ctx, f.Pool, f.Tenant(t, slug).ID, fleettest.Release, "waits for its auditor", "test", time.Now().Add(time.Hour)))
@@ -203,7 +198,7 @@ func TestRolloutLeavesAlone(t *testing.T) {
 // From the pause on nobody begins; what was queued is taken back; an abort ends it, a new rollout does the rest.
 func TestRolloutPauseAndAbort(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 12, `SELECT pg_sleep(0.4)`)
+	f := rolloutFleet(t, 12, `SELECT pg_sleep(0.4)`)
 	ctx := t.Context()
 	policy := rollout.Policy{Waves: []float64{100}, Bake: -1, Parallel: 2}
 	id := startRollout(t, f, policy)
@@ -246,7 +241,7 @@ func TestRolloutPauseAndAbort(t *testing.T) {
 // New tenants get the old release during the first wave and the new one after it; who was made meanwhile is taken along.
 func TestRolloutAndNewTenants(t *testing.T) {
 	t.Parallel()
-	f, _ := rolloutFleet(t, 6)
+	f := rolloutFleet(t, 6)
 	ctx := t.Context()
 	execControl(t, f, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, fleettest.Release)
 	current := func() string {

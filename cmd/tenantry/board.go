@@ -74,9 +74,9 @@ func (a *app) endRollout(r rollout.Rollout) error {
 		return &codeError{exitPartial, errShown}
 	case rollout.Paused:
 		return &codeError{exitError, fmt.Errorf("rollout %s is paused (%s): %s\n  look: tenantry rollout status --tenants --state failed; then tenantry rollout retry, resume or abort", r.ID, r.Reason, r.Detail)}
-	default:
-		return &codeError{exitError, fmt.Errorf("rollout %s is %s", r.ID, r.State)}
+	case rollout.Aborted, rollout.Running, rollout.Baking, rollout.Aborting:
 	}
+	return &codeError{exitError, fmt.Errorf("rollout %s is %s", r.ID, r.State)}
 }
 
 func oneLine(r rollout.Rollout) string {

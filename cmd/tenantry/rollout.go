@@ -74,9 +74,6 @@ func (o *rolloutFlags) read() (rollout.Selector, rollout.Policy, error) {
 		if p.MaxFailures, err = rollout.ParseFailures(o.maxFailures); err != nil {
 			return s, p, usageError("--max-failures: %w", err)
 		}
-		if p.MaxFailures == (rollout.Failures{}) {
-			p.MaxFailures.Percent = 1e-9 // none; the zero value would be the default
-		}
 	}
 	if o.gate != "" {
 		body, err := os.ReadFile(o.gate)

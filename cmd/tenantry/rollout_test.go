@@ -34,8 +34,14 @@ func TestRolloutByHand(t *testing.T) { //nolint:paralleltest // the environment 
 	require.Contains(t, plan, "skipped: a5 is pinned: audit until April")
 	require.Empty(t, c.list("rollout", "history"), "a plan changes nothing")
 	for _, z := range [][]string{
-		{"plan", "r9"}, {"plan", "r2", "--waves", "50%,10%"}, {"plan", "r2", "--canary", "a5"}, {"plan", "r2", "--max-failures", "some"},
-		{"plan", "r2", "--on-error", "cry"}, {"plan", "r2", "--parallel", "0"}, {"plan", "r2", "--channel", "gamma"}, {"plan", "r2", "--gate", "/nowhere.sql"},
+		{"plan", "r9"},
+		{"plan", "r2", "--waves", "50%,10%"},
+		{"plan", "r2", "--canary", "a5"},
+		{"plan", "r2", "--max-failures", "some"},
+		{"plan", "r2", "--on-error", "cry"},
+		{"plan", "r2", "--parallel", "0"},
+		{"plan", "r2", "--channel", "gamma"},
+		{"plan", "r2", "--gate", "/nowhere.sql"},
 	} {
 		var out, err strings.Builder
 		require.NotZero(t, run(append([]string{"rollout"}, z...), &out, &err), "%v", z)

@@ -101,6 +101,12 @@ func TestPolicy(t *testing.T) {
 	budget, err = rollout.ParseFailures("2.5%")
 	require.NoError(t, err)
 	require.Equal(t, rollout.Failures{Percent: 2.5}, budget)
+	for _, text := range []string{"0", "0%"} {
+		budget, err = rollout.ParseFailures(text)
+		require.NoError(t, err)
+		require.Equal(t, rollout.NoFailures, budget)
+		require.NoError(t, rollout.Policy{MaxFailures: budget}.WithDefaults().Validate())
+	}
 	for _, text := range []string{"", "-1", "many", "101%"} {
 		_, err := rollout.ParseFailures(text)
 		require.Error(t, err, text)

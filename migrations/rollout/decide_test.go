@@ -20,7 +20,6 @@ type world struct {
 	// members[i] is a tenant; nothing of it is in the view but counts.
 	members []member
 	counted map[rollout.Failure]int
-	began   int // since the last pause
 	bad     float64
 }
 
@@ -28,7 +27,6 @@ type member struct {
 	node  string
 	wave  int
 	state rollout.MemberState
-	code  string
 }
 
 func newWorld(t *testing.T, random *rand.Rand) *world {
@@ -64,8 +62,8 @@ func (w *world) look() {
 			}
 		case rollout.Applying:
 			l.Applying++
-		case rollout.Done:
-		default:
+		case rollout.Done, rollout.SkippedUpToDate:
+		case rollout.Failed, rollout.Waived, rollout.SkippedPinned, rollout.SkippedInactive, rollout.SkippedQuarantined:
 			w.view.Exceptions++
 		}
 	}
@@ -173,6 +171,7 @@ func (w *world) checkMove(from rollout.State, d rollout.Decision) {
 		}
 	}
 	switch d.To {
+	case rollout.Running, rollout.Baking, rollout.Aborting:
 	case rollout.Completed:
 		require.Equal(w.t, len(w.members), w.count(-1, rollout.Done))
 	case rollout.CompletedWithExceptions:

@@ -37,11 +37,14 @@ const (
 	ContinueOnError OnError = "continue" // never
 )
 
-// Failures is a budget: the larger of a number and a share counts.
+// Failures is a budget: the larger of a number and a share counts. The zero value is not set; NoFailures is none.
 type Failures struct {
-	Count   int     `json:"count"`
+	Count   int     `json:"count"` // -1 is none
 	Percent float64 `json:"percent"`
 }
+
+// NoFailures is the budget of a rollout that pauses at the first failure.
+var NoFailures = Failures{Count: -1}
 
 // WithDefaults fills in what is not set.
 func (p Policy) WithDefaults() Policy {
@@ -79,7 +82,7 @@ func (p Policy) Validate() error {
 	if p.Parallel < 1 || p.Parallel > 1000 {
 		return fmt.Errorf("parallel: %d is not from 1 to 1000", p.Parallel)
 	}
-	if p.MaxFailures.Count < 0 || p.MaxFailures.Percent < 0 || p.MaxFailures.Percent > 100 {
+	if p.MaxFailures.Count < NoFailures.Count || p.MaxFailures.Percent < 0 || p.MaxFailures.Percent > 100 {
 		return fmt.Errorf("max-failures: %s is neither a number nor a share of at most 100%%", p.MaxFailures)
 	}
 	if p.OnError != PauseOnError && p.OnError != ContinueOnError {
@@ -91,6 +94,8 @@ func (p Policy) Validate() error {
 // String gives a budget as ParseFailures reads it.
 func (f Failures) String() string {
 	switch {
+	case f == NoFailures:
+		return "no"
 	case f.Percent == 0:
 		return strconv.Itoa(f.Count)
 	case f.Count == 0:
@@ -102,7 +107,7 @@ func (f Failures) String() string {
 
 // of is how many of n tenants may fail.
 func (f Failures) of(n int) int {
-	return max(f.Count, int(float64(n)*f.Percent/100))
+	return max(f.Count, 0, int(float64(n)*f.Percent/100))
 }
 
 // ParseFailures reads "3" or "2%".
@@ -112,11 +117,17 @@ func ParseFailures(text string) (Failures, error) {
 		if err != nil || value < 0 || value > 100 {
 			return Failures{}, fmt.Errorf("%q is no share from 0%% to 100%%", text)
 		}
+		if value == 0 {
+			return NoFailures, nil
+		}
 		return Failures{Percent: value}, nil
 	}
 	count, err := strconv.Atoi(text)
 	if err != nil || count < 0 {
 		return Failures{}, fmt.Errorf("%q is neither a number such as 3 nor a share such as 2%%", text)
+	}
+	if count == 0 {
+		return NoFailures, nil
 	}
 	return Failures{Count: count}, nil
 }

@@ -223,7 +223,7 @@ func gate(ctx context.Context, db DB, query string) (pass bool, detail string) {
 			return yes, nil
 		})
 		if err != nil {
-			return err
+			return err //nolint:wrapcheck // told below
 		}
 		if len(verdicts) != 1 {
 			return fmt.Errorf("it gives %d rows instead of one", len(verdicts))
