@@ -298,3 +298,36 @@ func TestFailingBuildsPauseTheRefill(t *testing.T) {
 	execControl(t, f, `SELECT pg_notify('tenantry_warm', '')`)
 	awaitWarm(t, f, 2)
 }
+
+// What a pool has more than its target is given up, the newest first, and a node that drains keeps nothing.
+func TestSurplusIsGivenUp(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	f := fleettest.New(t)
+	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 3 })
+	f.Worker(t)
+	all := awaitWarm(t, f, 3)
+	execControl(t, f, `UPDATE tenantry.nodes SET warm_target = 1`)
+	execControl(t, f, `SELECT pg_notify('tenantry_warm', '')`)
+	require.Equal(t, all[:1], awaitWarm(t, f, 1), "a claim would take the oldest: it stays")
+	idle := func() bool {
+		return scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE finished_at IS NULL`) == 0
+	}
+	require.Eventually(t, idle, time.Minute, 20*time.Millisecond)
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM pg_database WHERE datname = ANY ($1)`, all[1:]), "they are still on the server")
+	require.Zero(t, scan[int](t, f, `SELECT tenantry.refill_warm()`), "at its target a pool is left alone")
+
+	// A tenant's database is no surplus.
+	made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "acme"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, all[0], made.Database)
+	awaitWarm(t, f, 1)
+	_, err = f.Registry.SetNodeState(ctx, node.ID, tenants.NodeDraining)
+	require.NoError(t, err)
+	awaitWarm(t, f, 0)
+	require.Eventually(t, idle, time.Minute, 20*time.Millisecond)
+	require.Equal(t, []string{made.Database}, scan[[]string](t, f, `SELECT array_agg(datname::text) FROM pg_database WHERE datname IN (SELECT name FROM tenantry.databases)`))
+	_, err = f.Registry.SetNodeState(ctx, node.ID, tenants.NodeActive)
+	require.NoError(t, err)
+	awaitWarm(t, f, 1)
+}
