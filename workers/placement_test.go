@@ -21,7 +21,7 @@ func twoNodes(t *testing.T, change ...func(*provision.NodeSpec)) (f *fleettest.F
 	f = fleettest.New(t)
 	spec := func(region, tier string) func(*provision.NodeSpec) {
 		return func(s *provision.NodeSpec) {
-			s.Region, s.Labels = region, map[string]string{"tier": tier, "disk": "ssd"}
+			s.Region, s.Labels = &region, map[string]string{"tier": tier, "disk": "ssd"}
 			for _, c := range change {
 				c(s)
 			}
@@ -122,8 +122,8 @@ func TestPlacementRespectsLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, _, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.MaxTenants = 5
+		if *s.Region == "eu" {
+			s.MaxTenants = new(5)
 		}
 	})
 	// Twenty at once for five places.
@@ -162,8 +162,8 @@ func TestPlacementPassesOverDrainingNodes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, eu, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.WarmTarget = 1
+		if *s.Region == "eu" {
+			s.WarmTarget = new(1)
 		}
 	})
 	f.Worker(t)
@@ -194,8 +194,8 @@ func TestPlacementPrefersWarmDatabases(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, eu, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.WarmTarget = 3
+		if *s.Region == "eu" {
+			s.WarmTarget = new(3)
 		}
 	})
 	rt := f.Worker(t)
