@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/fleettest"
@@ -90,6 +91,21 @@ func TestLostKey(t *testing.T) { //nolint:paralleltest // as above
 	sealedWithLost := warm()
 	old := strings.TrimSpace(c.ok("tenant", "url", "acme"))
 	rt.Stop()
+	// A tenant whose worker died while it made the database: its passwords are stored, and sealed with the lost key.
+	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.databases SET state = 'building' WHERE state = 'warm'`)
+	require.NoError(t, err)
+	delta := c.object("tenant", "create", "delta")["operation_id"].(string)
+	_, err = f.Pool.Exec(t.Context(), `UPDATE tenantry.databases SET state = 'warm' WHERE state = 'building' AND tenant_id IS NULL`)
+	require.NoError(t, err)
+	_, err = f.Pool.Exec(t.Context(), `
+		INSERT INTO tenantry.credentials (database_id, role, username, sealed)
+		SELECT t.database_id, c.role, replace(c.username, w.name, d.name), c.sealed
+		FROM tenantry.tenants t
+		JOIN tenantry.databases d ON d.id = t.database_id
+		CROSS JOIN tenantry.databases w
+		JOIN tenantry.credentials c ON c.database_id = w.id
+		WHERE t.slug = 'delta' AND w.state = 'warm'`)
+	require.NoError(t, err)
 
 	key := strings.TrimSpace(c.ok("key", "new"))
 	t.Setenv("TENANTRY_SECRET_KEY", key)
@@ -115,7 +131,16 @@ func TestLostKey(t *testing.T) { //nolint:paralleltest // as above
 	_, err = pgx.Connect(t.Context(), old)
 	require.Error(t, err)
 	c.ok("tenant", "create", "gamma")
-	for _, slug := range []string{"acme", "beta", "gamma"} {
+
+	// The one whose database was just being made.
+	require.Contains(t, []jobs.State{jobs.StateParked, jobs.StateFailed}, f.Ends(t, delta).State)
+	if f.Ends(t, delta).State == jobs.StateParked {
+		c.ok("op", "cancel", delta)
+	}
+	c.ok("tenant", "delete", "delta", "--confirm", "delta", "--wait")
+	isWarm(1)
+	c.ok("tenant", "create", "delta")
+	for _, slug := range []string{"acme", "beta", "gamma", "delta"} {
 		for _, role := range []string{"app", "readonly", "migrator"} {
 			conn, err := pgx.Connect(t.Context(), strings.TrimSpace(c.ok("tenant", "url", slug, "--role", role)))
 			require.NoError(t, err, "%s of %s", role, slug)
@@ -158,4 +183,23 @@ func TestDoctorComparesPgDump(t *testing.T) { //nolint:paralleltest // as above
 	require.Contains(t, old["fix"], fmt.Sprintf("postgresql-client-%d", node.ServerVersion/10000))
 	require.Equal(t, "ok", pgDump("pg_dump (PostgreSQL) 99.1")["status"])
 	require.Equal(t, "warn", pgDump("who knows")["status"])
+}
+
+// TestDoctorTellsOfWorkersNobodyReaps: a reaper that fails says so in its worker's log only; what it leaves can be seen.
+func TestDoctorTellsOfWorkersNobodyReaps(t *testing.T) { //nolint:paralleltest // as above
+	f := fleettest.New(t)
+	c := at(t, f)
+	doctor := func() string {
+		stdout, _ := c.run(exitError, "doctor") // no node
+		return stdout
+	}
+	for id, silent := range map[string]string{"here": "0", "gone": "5 minutes"} {
+		_, err := f.Pool.Exec(t.Context(), `
+			INSERT INTO tenantry.workers (id, host, pid, version, lease, heartbeat_at) VALUES ($1, '', 1, '', '30 s', now() - $2::text::interval)`, id, silent)
+		require.NoError(t, err)
+	}
+	require.Contains(t, doctor(), "were not reaped")
+	_, err := f.Pool.Exec(t.Context(), `SELECT * FROM tenantry.reap()`)
+	require.NoError(t, err)
+	require.Contains(t, c.ok("doctor"), "1 alive")
 }
