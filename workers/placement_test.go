@@ -168,7 +168,7 @@ func TestPlacementPassesOverDrainingNodes(t *testing.T) {
 	})
 	f.Worker(t)
 	awaitWarm(t, f, 1)
-	_, err := f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeDraining)
+	_, err := f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeDraining) // a claim from here on gets none, though it may not be dropped yet
 	require.NoError(t, err)
 	for i := range 3 {
 		made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: fmt.Sprintf("t%d", i)}, nil)
@@ -181,8 +181,10 @@ func TestPlacementPassesOverDrainingNodes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "nowhere"}, nil)
 	require.ErrorIs(t, err, jobs.ErrRefused)
+	awaitWarm(t, f, 0)
 	_, err = f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeActive)
 	require.NoError(t, err)
+	awaitWarm(t, f, 1)
 	made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "wish"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, eu.Name, made.Node)

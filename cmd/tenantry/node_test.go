@@ -56,7 +56,9 @@ func TestNodeChangesOnlyWhatIsSaid(t *testing.T) { //nolint:paralleltest // the 
 		_, said := c.run(exitUsage, append([]string{"node", "set", "n1"}, z.args...)...)
 		require.Contains(t, said, z.says, "%v", z.args)
 	}
-	_, said := c.run(exitError, "node", "set", "n2", "--warm", "1")
+	_, said := c.run(exitError, "node", "set", "n1", "--region", "the moon")
+	require.Contains(t, said, "region: \"the moon\" is not a word\n")
+	_, said = c.run(exitError, "node", "set", "n2", "--warm", "1")
 	require.Contains(t, said, "n2")
 
 	// The address was a wrong one. The server knows its provisioner, so it may say where workers find it.
@@ -190,7 +192,7 @@ func TestDoctorTellsOfWorkersNobodyReaps(t *testing.T) { //nolint:paralleltest /
 	f := fleettest.New(t)
 	c := at(t, f)
 	doctor := func() string {
-		stdout, _ := c.run(exitError, "doctor") // no node
+		stdout, _ := c.run(exitError, "doctor")
 		return stdout
 	}
 	for id, silent := range map[string]string{"here": "0", "gone": "5 minutes"} {
