@@ -100,6 +100,10 @@ func runControl(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	revoke, err := controlFiles.ReadFile("control/revoke.sql")
+	if err != nil {
+		return nil, fmt.Errorf("read revocations: %w", err)
+	}
 	var ran []string
 	for _, f := range files {
 		checksum, done := applied[f.Name]
@@ -110,7 +114,7 @@ func runControl(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		if done {
 			continue
 		}
-		if err := runControlFile(ctx, conn, f); err != nil {
+		if err := runControlFile(ctx, conn, f, string(revoke)); err != nil {
 			return ran, err
 		}
 		ran = append(ran, f.Name)
@@ -164,10 +168,13 @@ func appliedControl(ctx context.Context, conn *pgx.Conn) (map[string]string, err
 	return applied, nil
 }
 
-func runControlFile(ctx context.Context, conn *pgx.Conn, f ControlFile) error {
+// runControlFile runs one migration. What it makes is closed to PUBLIC at the same commit: the grants come after the last file.
+func runControlFile(ctx context.Context, conn *pgx.Conn, f ControlFile, revoke string) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, f.sql); err != nil {
-			return err //nolint:wrapcheck // wrapped once, below
+		for _, sql := range []string{f.sql, revoke} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err //nolint:wrapcheck // wrapped once, below
+			}
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO tenantry.control_migrations (name, checksum) VALUES ($1, $2)`, f.Name, f.Checksum)
 		return err //nolint:wrapcheck // wrapped once, below

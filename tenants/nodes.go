@@ -25,7 +25,7 @@ type NodeRow struct {
 var ErrNodeElsewhere = errors.New("the node stands at another address")
 
 // PutNode writes a node's row before its server is touched: the name and the sealed password of its provisioner are
-// settled here, so that a bootstrap that runs again finds the same. An existing node keeps its address.
+// settled here, so that a bootstrap that runs again finds the same. A node of that name stays as it is.
 func (r *Registry) PutNode(ctx context.Context, row NodeRow) (Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -45,39 +45,61 @@ func (r *Registry) PutNode(ctx context.Context, row NodeRow) (Node, error) {
 		  SELECT tenantry.check_value('name', 'slug', to_jsonb($2::text)) AS a, tenantry.check_value('labels', 'labels', $4::jsonb) AS b,
 		         CASE WHEN $3 <> '' THEN tenantry.check_value('region', 'word', to_jsonb($3::text)) END AS c
 		)
-		INSERT INTO tenantry.nodes AS n (id, name, region, labels, url, pooler_url, provisioner, sealed_password, server_version,
-		                                 max_connections, max_tenants, warm_target)
+		INSERT INTO tenantry.nodes (id, name, region, labels, url, pooler_url, provisioner, sealed_password, server_version,
+		                            max_connections, max_tenants, warm_target)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0), $12
 		FROM checked
-		ON CONFLICT (name) DO UPDATE
-		SET region = excluded.region, labels = excluded.labels, pooler_url = excluded.pooler_url, server_version = excluded.server_version,
-		    max_connections = excluded.max_connections, max_tenants = excluded.max_tenants, warm_target = excluded.warm_target, updated_at = now()
-		WHERE n.url = excluded.url`,
+		ON CONFLICT (name) DO NOTHING`,
 		id, row.Name, row.Region, row.Labels, row.URL, row.PoolerURL, ProvisionerName(id), sealed, row.ServerVersion,
 		row.MaxConnections, row.MaxTenants, row.WarmTarget)
 	if err != nil {
 		return Node{}, fmt.Errorf("store node %q: %w", row.Name, err)
 	}
-	node, err := r.Node(ctx, row.Name)
-	if err == nil && node.URL != row.URL {
-		return node, fmt.Errorf("node %s is at %s: %w", row.Name, node.URL, ErrNodeElsewhere)
-	}
-	return node, err
+	return r.Node(ctx, row.Name)
 }
 
-// ActivateNode lets a node take tenants.
+// ActivateNode lets a node take tenants once its bootstrap is complete. One that drains goes on draining.
 func (r *Registry) ActivateNode(ctx context.Context, id string) (Node, error) {
-	return r.SetNodeState(ctx, id, NodeActive)
+	return r.setNodeState(ctx, id, NodeActive, NodeAdding)
 }
 
 // SetNodeState moves a node between active and draining.
 func (r *Registry) SetNodeState(ctx context.Context, id, state string) (Node, error) {
+	return r.setNodeState(ctx, id, state, NodeAdding, NodeActive, NodeDraining)
+}
+
+func (r *Registry) setNodeState(ctx context.Context, id, state string, from ...string) (Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if _, err := r.pool.Exec(ctx, `UPDATE tenantry.nodes SET state = $2, updated_at = now() WHERE id = $1`, id, state); err != nil {
+	_, err := r.pool.Exec(ctx, `
+		WITH n AS (
+		  UPDATE tenantry.nodes SET state = $2, updated_at = now() WHERE id = $1 AND state = ANY ($3) RETURNING id
+		)
+		SELECT pg_notify('tenantry_warm', id) FROM n`, id, state, from)
+	if err != nil {
 		return Node{}, fmt.Errorf("set node %s %s: %w", id, state, err)
 	}
 	return r.Node(ctx, id)
+}
+
+// RenewNodePassword stores a new password of a node's provisioner, sealed with the newest key, whether the old one can be opened
+// or not. The caller sets it on the server.
+func (r *Registry) RenewNodePassword(ctx context.Context, n Node) (Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	sealed, err := r.SealNodePassword(n.ID, NewPassword())
+	if err != nil {
+		return n, err
+	}
+	tag, err := r.pool.Exec(ctx, `
+		UPDATE tenantry.nodes SET sealed_password = $2, updated_at = now() WHERE id = $1 AND sealed_password = $3`, n.ID, sealed, n.SealedPassword)
+	if err != nil {
+		return n, fmt.Errorf("store new password of node %s: %w", n.Name, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return n, fmt.Errorf("store new password of node %s: somebody else has just stored one: run this again", n.Name)
+	}
+	return r.Node(ctx, n.ID)
 }
 
 // NodeUse is what a node holds, as the control database knows it: no node is asked.

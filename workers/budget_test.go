@@ -37,7 +37,9 @@ func requireBudget(t *testing.T, want int, node string, list ...*workers.Runtime
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
-	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections, s.PoolerURL = 60, "postgres://127.0.0.1:6432/" })
+	node := f.Node(t, "n1", func(s *provision.NodeSpec) {
+		s.MaxConnections, s.PoolerURL = new(60), new("postgres://127.0.0.1:6432/")
+	})
 	quick := func(c *workers.Config) { c.Lease = time.Second }
 	one := f.Worker(t, quick) // alone, it has all; else two are left for workers that join
 	requireBudget(t, 60, "n1", one)
@@ -89,7 +91,7 @@ func TestBudgetHoldsOnTheServer(t *testing.T) {
 	ctx := t.Context()
 	f := fleettest.New(t)
 	const most = 6
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections = most })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections = new(most) })
 	pools := func(c *workers.Config) { c.Pools = poolcache.Config{MaxConns: 2, WaitTimeout: 20 * time.Second} }
 	list := []*workers.Runtime{f.Worker(t, pools), f.Worker(t, pools)}
 	var ids, names []string

@@ -158,7 +158,7 @@ func (c *chores) own(ctx context.Context) error {
 	return nil
 }
 
-// sweepWorkers forgets workers that ended a week ago and left nothing.
+// sweepWorkers forgets workers that ended a week ago and left nothing, and the fences of that time.
 func (c *chores) sweepWorkers(ctx context.Context) error {
 	_, err := c.pool.Exec(ctx, `
 		DELETE FROM tenantry.workers w
@@ -166,6 +166,20 @@ func (c *chores) sweepWorkers(ctx context.Context) error {
 		  AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.worker_id = w.id AND o.finished_at IS NULL)`)
 	if err != nil {
 		return fmt.Errorf("sweep workers: %w", err)
+	}
+	return c.sweepFences(ctx)
+}
+
+// sweepFences forgets fences that are a week old and that every live worker has obeyed. The newest stays: it says how far the fences
+// have come. Other processes with pools do not tell what they have obeyed; one that was away for a week reads the epochs anew.
+func (c *chores) sweepFences(ctx context.Context) error {
+	_, err := c.pool.Exec(ctx, `
+		DELETE FROM tenantry.fences
+		WHERE at < now() - interval '7 days'
+		  AND seq <= (SELECT min(w.fenced_seq) FROM tenantry.workers w WHERE w.state = 'alive')
+		  AND seq < (SELECT max(f.seq) FROM tenantry.fences f)`)
+	if err != nil {
+		return fmt.Errorf("sweep fences: %w", err)
 	}
 	return nil
 }

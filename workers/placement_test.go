@@ -21,7 +21,7 @@ func twoNodes(t *testing.T, change ...func(*provision.NodeSpec)) (f *fleettest.F
 	f = fleettest.New(t)
 	spec := func(region, tier string) func(*provision.NodeSpec) {
 		return func(s *provision.NodeSpec) {
-			s.Region, s.Labels = region, map[string]string{"tier": tier, "disk": "ssd"}
+			s.Region, s.Labels = &region, map[string]string{"tier": tier, "disk": "ssd"}
 			for _, c := range change {
 				c(s)
 			}
@@ -122,8 +122,8 @@ func TestPlacementRespectsLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, _, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.MaxTenants = 5
+		if *s.Region == "eu" {
+			s.MaxTenants = new(5)
 		}
 	})
 	// Twenty at once for five places.
@@ -162,13 +162,13 @@ func TestPlacementPassesOverDrainingNodes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, eu, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.WarmTarget = 1
+		if *s.Region == "eu" {
+			s.WarmTarget = new(1)
 		}
 	})
 	f.Worker(t)
 	awaitWarm(t, f, 1)
-	_, err := f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeDraining)
+	_, err := f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeDraining) // a claim from here on gets none, though it may not be dropped yet
 	require.NoError(t, err)
 	for i := range 3 {
 		made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: fmt.Sprintf("t%d", i)}, nil)
@@ -181,8 +181,10 @@ func TestPlacementPassesOverDrainingNodes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "nowhere"}, nil)
 	require.ErrorIs(t, err, jobs.ErrRefused)
+	awaitWarm(t, f, 0)
 	_, err = f.Registry.SetNodeState(ctx, eu.ID, tenants.NodeActive)
 	require.NoError(t, err)
+	awaitWarm(t, f, 1)
 	made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "wish"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, eu.Name, made.Node)
@@ -194,8 +196,8 @@ func TestPlacementPrefersWarmDatabases(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f, eu, us := twoNodes(t, func(s *provision.NodeSpec) {
-		if s.Region == "eu" {
-			s.WarmTarget = 3
+		if *s.Region == "eu" {
+			s.WarmTarget = new(3)
 		}
 	})
 	rt := f.Worker(t)

@@ -262,7 +262,7 @@ func failNodeAdds(t *testing.T, f *fleettest.Fleet, adminURL string, v *vault, o
 	urls = append(urls, "host=127.0.0.1 user=postgres password="+password)
 	for i, u := range urls {
 		for _, spec := range []provision.NodeSpec{
-			{Name: fmt.Sprintf("bad%d", i), AdminURL: u}, {Name: fmt.Sprintf("badurl%d", i), AdminURL: adminURL, URL: u}, {Name: fmt.Sprintf("badpooler%d", i), AdminURL: adminURL, PoolerURL: u},
+			{Name: fmt.Sprintf("bad%d", i), AdminURL: u}, {Name: fmt.Sprintf("badurl%d", i), AdminURL: adminURL, NodeChange: tenants.NodeChange{URL: &u}}, {Name: fmt.Sprintf("badpooler%d", i), AdminURL: adminURL, NodeChange: tenants.NodeChange{PoolerURL: &u}},
 		} {
 			node, _, err := provision.Bootstrap(t.Context(), f.Registry, spec)
 			if err != nil {

@@ -82,7 +82,7 @@ func TestWarmClaimContactsNoNode(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := fleettest.New(t)
-	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 2 })
+	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(2) })
 	rt := f.Worker(t)
 	names := awaitWarm(t, f, 2)
 	rt.Stop()
@@ -130,7 +130,7 @@ func TestTwentyClaimsOverTenWarmDatabases(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 10 })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(10) })
 	rt := f.Worker(t)
 	warm := awaitWarm(t, f, 10)
 	rt.Stop()
@@ -172,7 +172,7 @@ func TestClaimsThatAreRefusedOrAskedTwice(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 2 })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(2) })
 	rt := f.Worker(t)
 	awaitWarm(t, f, 2)
 	rt.Stop()
@@ -238,7 +238,7 @@ func TestNewReleaseRenewsTheWarmPool(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 2 })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(2) })
 	f.Worker(t)
 	old := awaitWarm(t, f, 2)
 	f.Extend(t, "sample-2", "CREATE TABLE later (id int)")
@@ -264,7 +264,7 @@ func TestFailingBuildsPauseTheRefill(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	f := fleettest.New(t)
-	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 2 })
+	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(2) })
 	execControl(t, f, "ALTER ROLE "+tenants.Ident(node.Provisioner)+" NOCREATEDB")
 	f.Worker(t)
 	const failed = `SELECT count(*) FROM tenantry.operations WHERE kind = 'warm' AND state = 'failed'`
@@ -297,4 +297,37 @@ func TestFailingBuildsPauseTheRefill(t *testing.T) {
 	execControl(t, f, `UPDATE tenantry.operations SET created_at = created_at - interval '11 minutes' WHERE kind = 'warm'`)
 	execControl(t, f, `SELECT pg_notify('tenantry_warm', '')`)
 	awaitWarm(t, f, 2)
+}
+
+// What a pool has more than its target is given up, the newest first, and a node that drains keeps nothing.
+func TestSurplusIsGivenUp(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	f := fleettest.New(t)
+	node := f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(3) })
+	f.Worker(t)
+	all := awaitWarm(t, f, 3)
+	execControl(t, f, `UPDATE tenantry.nodes SET warm_target = 1`)
+	execControl(t, f, `SELECT pg_notify('tenantry_warm', '')`)
+	require.Equal(t, all[:1], awaitWarm(t, f, 1), "a claim would take the oldest: it stays")
+	idle := func() bool {
+		return scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE finished_at IS NULL`) == 0
+	}
+	require.Eventually(t, idle, time.Minute, 20*time.Millisecond)
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM pg_database WHERE datname = ANY ($1)`, all[1:]), "they are still on the server")
+	require.Zero(t, scan[int](t, f, `SELECT tenantry.refill_warm()`), "at its target a pool is left alone")
+
+	// A tenant's database is no surplus.
+	made, err := f.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "acme"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, all[0], made.Database)
+	awaitWarm(t, f, 1)
+	_, err = f.Registry.SetNodeState(ctx, node.ID, tenants.NodeDraining)
+	require.NoError(t, err)
+	awaitWarm(t, f, 0)
+	require.Eventually(t, idle, time.Minute, 20*time.Millisecond)
+	require.Equal(t, []string{made.Database}, scan[[]string](t, f, `SELECT array_agg(datname::text) FROM pg_database WHERE datname IN (SELECT name FROM tenantry.databases)`))
+	_, err = f.Registry.SetNodeState(ctx, node.ID, tenants.NodeActive)
+	require.NoError(t, err)
+	awaitWarm(t, f, 1)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 
@@ -204,6 +205,10 @@ func message(err error) string {
 	var refusal *jobs.Error
 	if errors.As(err, &refusal) && refusal.Fix != "" {
 		return refusal.Message + "\n  " + refusal.Fix
+	}
+	// The control database's own refusals, where no door is between.
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.HasPrefix(pg.Code, "TY") && pg.Hint != "" {
+		return pg.Message + "\n  " + pg.Hint
 	}
 	return err.Error()
 }

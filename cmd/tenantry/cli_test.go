@@ -173,6 +173,8 @@ func TestDecisions(t *testing.T) { //nolint:paralleltest // as above
 	c.ok("op", "watch", id)
 
 	require.EqualValues(t, 50, c.list("control", "settings", "purges_per_hour", "50")[0]["value"])
+	require.Contains(t, c.ok("control", "settings", "mass_delete_share", "0.25"), "0.25")
+	require.Equal(t, "30 days", c.list("control", "settings", "delete_grace", "30 days")[0]["value"])
 	require.NotEmpty(t, c.ok("control", "settings"))
 	node := c.object("node", "drain", "n1")
 	require.Equal(t, "draining", node["state"])
@@ -210,7 +212,15 @@ func TestUsage(t *testing.T) { //nolint:paralleltest // as above
 		{[]string{"release", "publish", "."}, "--name is missing"},
 		{[]string{"release", "current", "none"}, "none"},
 		{[]string{"control", "settings", "delete_grace", "soon"}, "soon"},
+		{[]string{"control", "settings", "delete_grace", "400 days"}, "366 days"},
 		{[]string{"control", "settings", "no_such", "1"}, "no_such"},
+		{[]string{"control", "settings", "max_reaps", "2.5"}, "2.5"},
+		{[]string{"control", "settings", "max_reaps", "0"}, "from 1"},
+		{[]string{"control", "settings", "warm_failures", "3.0"}, "3.0"},
+		{[]string{"control", "settings", "purges_per_hour", "1.5"}, "1.5"},
+		{[]string{"control", "settings", "purges_per_hour", "99999999999"}, "99999999999"},
+		{[]string{"control", "settings", "mass_delete_floor", "ten"}, "ten"},
+		{[]string{"control", "settings", "mass_delete_share", "10"}, "from 0 to 1"},
 		{[]string{"worker", "--concurrency", "kitchen=1"}, "kitchen"},
 		{[]string{"ops", "--http", "0.0.0.0:0"}, "TENANTRY_OPS_USER"},
 		{[]string{"dev", "--tenants", "5000"}, "5000"},

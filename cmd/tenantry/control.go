@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
@@ -80,9 +83,15 @@ func newAPIURL(ctx context.Context, pool *pgxpool.Pool, controlURL string) (stri
 	return tenants.JoinURL(controlURL, pool.Config().ConnConfig.Database, "tenantry_api", password)
 }
 
+// maxWholeSetting is what every integer of the control database can hold.
+const maxWholeSetting = 999_999_999
+
 func (a *app) controlSettings() *cobra.Command {
 	return &cobra.Command{
 		Use: "settings [KEY [VALUE]]", Short: "Show the fleet's settings, or change one", Args: cobra.MaximumNArgs(2),
+		Long: `Shows the settings of the whole fleet, or changes one. purges_per_hour (0 stops purges) and mass_delete_floor are whole
+numbers from 0, max_reaps and warm_failures from 1; mass_delete_share is a number from 0 to 1; delete_grace is an interval up to
+366 days.`,
 		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'",
 		RunE: func(c *cobra.Command, args []string) error {
 			pool, err := a.control(c.Context())
@@ -128,40 +137,52 @@ func (a *app) controlSettings() *cobra.Command {
 	}
 }
 
-// setSetting checks the value against the setting's own kind: a number stays a number, an interval an interval.
+// setSetting changes a setting. The control database checks the value too, so nobody can store a wrong one past this program.
 func setSetting(ctx context.Context, pool *pgxpool.Pool, key, value string) error {
-	switch key {
-	case "delete_grace":
-		if _, err := pool.Exec(ctx, `SELECT tenantry.check_value('delete_grace', 'interval', to_jsonb($1::text))`, value); err != nil {
-			return usageError("delete_grace: %q is not a duration from 0 to 366 days", value)
-		}
-	case "current_release":
-		return usageError("current_release is set by: tenantry release publish, or tenantry release current NAME")
-	default:
-		var n float64
-		if err := json.Unmarshal([]byte(value), &n); err != nil || n < 0 {
-			return usageError("%s: %q is not a number from 0", key, value)
-		}
-	}
-	tag, err := pool.Exec(ctx, `
-		UPDATE tenantry.settings
-		SET value = CASE jsonb_typeof(value) WHEN 'number' THEN to_jsonb($2::numeric) ELSE to_jsonb($3::text) END, updated_at = now()
-		WHERE key = $1`, key, numberOrZero(value), value)
+	parsed, err := parseSetting(key, value)
 	if err != nil {
-		return fmt.Errorf("change setting: %w", err)
+		return err
 	}
-	if tag.RowsAffected() == 0 {
-		return usageError("there is no setting %q; see tenantry control settings", key)
+	_, err = pool.Exec(ctx, `UPDATE tenantry.settings SET value = $2, updated_at = now() WHERE key = $1`, key, parsed)
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "TY001" {
+		return usageError("%s; %s", refusal.Message, refusal.Hint)
+	}
+	if err != nil {
+		return fmt.Errorf("change setting %s: %w", key, err)
 	}
 	return nil
 }
 
-func numberOrZero(value string) string {
-	var n json.Number
-	if json.Unmarshal([]byte(value), &n) != nil {
-		return "0"
+// parseSetting reads what a person typed as the setting's own kind.
+func parseSetting(key, value string) (json.RawMessage, error) {
+	switch key {
+	case "purges_per_hour", "mass_delete_floor", "max_reaps", "warm_failures":
+		least := 0
+		if key == "max_reaps" || key == "warm_failures" {
+			least = 1
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil || n < least || n > maxWholeSetting {
+			return nil, usageError("%s: %q is not a whole number from %d to %d", key, value, least, maxWholeSetting)
+		}
+		return json.RawMessage(strconv.Itoa(n)), nil
+	case "mass_delete_share":
+		var share *float64
+		if err := json.Unmarshal([]byte(value), &share); err != nil || share == nil || *share < 0 || *share > 1 {
+			return nil, usageError("%s: %q is not a number from 0 to 1, such as 0.1 for a tenth", key, value)
+		}
+		return json.RawMessage(value), nil
+	case "delete_grace":
+		text, err := json.Marshal(value) // what an interval is, PostgreSQL knows
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", key, err)
+		}
+		return text, nil
+	case "current_release":
+		return nil, usageError("current_release is set by: tenantry release publish, or tenantry release current NAME")
+	default:
+		return nil, usageError("there is no setting %q; see tenantry control settings", key)
 	}
-	return n.String()
 }
 
 func (a *app) keyCommand() *cobra.Command {

@@ -276,7 +276,7 @@ func (d *devFleet) addNode(ctx context.Context) error {
 		return err
 	}
 	node, _, err := provision.Bootstrap(ctx, reg, provision.NodeSpec{
-		Name: "local", AdminURL: d.server.URL("postgres"), Region: "local", WarmTarget: d.opts.warm,
+		Name: "local", AdminURL: d.server.URL("postgres"), NodeChange: tenants.NodeChange{Region: new("local"), WarmTarget: &d.opts.warm},
 	})
 	if err != nil {
 		return fmt.Errorf("add node: %w", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -82,11 +81,10 @@ func (a *app) examine(ctx context.Context, p *patient) {
 	}
 	examineWorkers(ctx, p, pool)
 	examineOperations(ctx, p, pool)
-	examineClients(p)
 	keys, err := a.keys()
 	if err != nil || keys == nil {
 		p.fail("secret key", "TENANTRY_SECRET_KEY is not set or cannot be read", "give it the key that the workers have")
-		return
+		keys = nil
 	}
 	reg := tenants.NewRegistry(pool, keys)
 	nodes, err := reg.Nodes(ctx)
@@ -102,9 +100,12 @@ func (a *app) examine(ctx context.Context, p *patient) {
 		p.fail("nodes", message(err), "")
 		return
 	}
-	for _, n := range nodes {
-		examineNode(ctx, p, reg, n, uses[n.ID])
+	for i, n := range nodes {
+		if keys != nil {
+			nodes[i].ServerVersion = examineNode(ctx, p, reg, n, uses[n.ID])
+		}
 	}
+	examineClients(ctx, p, nodes)
 }
 
 func examineControl(ctx context.Context, p *patient, pool *pgxpool.Pool) bool {
@@ -174,15 +175,19 @@ func examineControlSchema(ctx context.Context, p *patient, pool *pgxpool.Pool) {
 }
 
 func examineWorkers(ctx context.Context, p *patient, pool *pgxpool.Pool) {
-	var alive, late int
+	var alive, late, lost int
 	err := pool.QueryRow(ctx, `
-		SELECT count(*) FILTER (WHERE heartbeat_at > clock_timestamp() - lease), count(*) FILTER (WHERE heartbeat_at <= clock_timestamp() - lease)
-		FROM tenantry.workers WHERE state = 'alive'`).Scan(&alive, &late)
+		SELECT count(*) FILTER (WHERE heartbeat_at > clock_timestamp() - lease), count(*) FILTER (WHERE heartbeat_at <= clock_timestamp() - lease),
+		       count(*) FILTER (WHERE heartbeat_at <= clock_timestamp() - lease - interval '1 minute')
+		FROM tenantry.workers WHERE state = 'alive'`).Scan(&alive, &late, &lost)
 	switch {
 	case err != nil:
 		p.fail("workers", message(err), "")
 	case alive == 0:
 		p.fail("workers", "none is alive: what is asked will wait", "tenantry worker")
+	case lost > 0:
+		p.fail("workers", fmt.Sprintf("%d alive, %d that lost their lease over a minute ago were not reaped: their operations stand still", alive, lost),
+			"the chore reap fails on every worker: read their logs for what it says")
 	case late > 0:
 		p.warn("workers", fmt.Sprintf("%d alive, %d have not renewed their lease", alive, late), "they are reaped within seconds; read their logs")
 	default:
@@ -207,32 +212,23 @@ func examineOperations(ctx context.Context, p *patient, pool *pgxpool.Pool) {
 	}
 }
 
-// examineClients looks for the programs that backups need.
-func examineClients(p *patient) {
-	path, err := exec.LookPath("pg_dump")
-	if err != nil {
-		p.warn("pg_dump", "is not in PATH: backups need it", "apt-get install postgresql-client")
-		return
-	}
-	p.ok("pg_dump", "%s", path)
-}
-
-func examineNode(ctx context.Context, p *patient, reg *tenants.Registry, n tenants.Node, use tenants.NodeUse) {
+// examineNode looks at a node from inside. It returns its server's version, the last that is known when the server does not answer.
+func examineNode(ctx context.Context, p *patient, reg *tenants.Registry, n tenants.Node, use tenants.NodeUse) int {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	what := "node " + n.Name
 	report, err := provision.Inspect(ctx, reg, n)
 	switch {
 	case errors.Is(err, tenants.ErrNoKey):
-		p.fail(what, message(err), "give this program every key in TENANTRY_SECRET_KEY that is still in use")
-		return
+		p.fail(what, message(err), "give this program every key in TENANTRY_SECRET_KEY that is still in use; when the key is lost, tenantry node add "+n.Name+" --url … makes a new password")
+		return n.ServerVersion
 	case err != nil:
 		p.fail(what, message(err), "is the server up and reachable? its tenants wait, others do not")
-		return
+		return n.ServerVersion
 	}
 	p.ok(what, "PostgreSQL %d.%d, %d tenants, %d of %d connections in use", report.Version/10000, report.Version%10000, use.Tenants, report.Connections, report.MaxConnections)
 	if n.State == tenants.NodeAdding {
-		p.fail(what, "was never added completely", "run tenantry node add "+n.Name+" again")
+		p.fail(what, "was never added completely", "run tenantry node add "+n.Name+" --url … again")
 	}
 	for _, problem := range report.Problems {
 		p.fail(what, problem.Says, problem.Fix)
@@ -240,11 +236,12 @@ func examineNode(ctx context.Context, p *patient, reg *tenants.Registry, n tenan
 	for _, problem := range report.Warnings {
 		p.warn(what, problem.Says, problem.Fix)
 	}
-	if n.WarmTarget > 0 && use.Warm < n.WarmTarget {
+	if n.State == tenants.NodeActive && use.Warm < n.WarmTarget {
 		p.warn(what, fmt.Sprintf("%d of %d databases are warm, %d are being built", use.Warm, n.WarmTarget, use.Building),
 			"it refills by itself; if it does not: tenantry op list --kind warm")
 	}
 	if n.Provisioner != "" && strings.Contains(n.URL, "sslmode=disable") {
 		p.warn(what, "its URL disables TLS", "use sslmode=verify-full beyond a private network")
 	}
+	return report.Version
 }

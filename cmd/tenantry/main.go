@@ -96,7 +96,8 @@ Environment: TENANTRY_CONTROL_URL (the control database, reached directly), TENA
 separated by commas, the newest first), TENANTRY_LOG_LEVEL, TENANTRY_LOG_FORMAT (json or console). Where TENANTRY_CONTROL_URL is
 not set, .tenantry/dev.env of this folder or one above is read, which tenantry dev writes.
 
-Exit codes: 0 ok, 1 error, 2 usage, 3 partial (some of several failed), 5 timeout.`
+Exit codes: 0 ok, 1 error, 2 usage, 3 partial (some of several failed), 5 timeout (the work goes on; with -o json the
+operations are printed as they are).`
 
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{

@@ -111,6 +111,20 @@ func parseLabels(flag string, list []string) (map[string]string, error) {
 	return labels, nil
 }
 
+// parseLabelChanges reads k=v, which sets a label, and k-, which removes it.
+func parseLabelChanges(flag string, list []string) (set map[string]string, remove []string, err error) {
+	var sets []string
+	for _, item := range list {
+		if k, ok := strings.CutSuffix(item, "-"); ok && !strings.Contains(item, "=") {
+			remove = append(remove, k)
+			continue
+		}
+		sets = append(sets, item)
+	}
+	set, err = parseLabels(flag, sets)
+	return set, remove, err
+}
+
 func deref[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -14,29 +14,50 @@ import (
 	"golang.org/x/term"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/apply"
 )
 
 // follow watches operations until each has ended and shows how far they are: a line of bars on a terminal, a line a change
-// elsewhere. It returns them as they ended, in the order of ids.
+// elsewhere. It returns them as they were last seen, in the order of ids. The work goes on without the control database's client,
+// so one that goes away is waited for until ctx ends.
 func (a *app) follow(ctx context.Context, client *jobs.Client, ids []string) ([]jobs.Operation, error) {
 	show := newProgress(a.err, len(ids))
 	defer show.done()
-	ended := make([]jobs.Operation, len(ids))
+	seen := make([]jobs.Operation, len(ids))
 	errs := make([]error, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {
-		wg.Go(func() {
-			for op, err := range client.Watch(ctx, id) {
-				if op.ID != "" {
-					ended[i] = op
-					show.update(op)
-				}
-				errs[i] = err
-			}
-		})
+		seen[i].ID = id
+		wg.Go(func() { errs[i] = followOne(ctx, client, &seen[i], show) })
 	}
 	wg.Wait()
-	return ended, errors.Join(errs...)
+	return seen, errors.Join(errs...)
+}
+
+// followOne keeps op up to date until it has ended.
+func followOne(ctx context.Context, client *jobs.Client, op *jobs.Operation, show *progress) error {
+	const first, most = 250 * time.Millisecond, 5 * time.Second
+	pause := first
+	for {
+		var err error
+		for now, watched := range client.Watch(ctx, op.ID) {
+			if now.ID != "" {
+				*op, pause = now, first
+				show.update(now)
+			}
+			err = watched
+		}
+		if err == nil || ctx.Err() != nil || apply.Classify(err) != apply.Transient {
+			return err
+		}
+		show.away(err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+			pause = min(2*pause, most)
+		}
+	}
 }
 
 // progress shows operations on a terminal or in a log.
@@ -49,6 +70,7 @@ type progress struct {
 	last map[string]string
 	ops  map[string]jobs.Operation
 	line bool
+	told bool // that the control database is away
 }
 
 func newProgress(w io.Writer, total int) *progress {
@@ -75,11 +97,26 @@ func (p *progress) update(op jobs.Operation) {
 	}
 	var ended int64
 	for _, o := range p.ops {
-		if o.State.Final() || o.State == jobs.StateParked {
+		if settled(o) {
 			ended++
 		}
 	}
 	p.draw(fmt.Sprintf("%s %d of %d  %s", bar(ended, int64(p.total)), ended, p.total, text))
+}
+
+// away says once that the control database does not answer.
+func (p *progress) away(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.told {
+		return
+	}
+	p.told = true
+	if p.line {
+		_, _ = fmt.Fprintln(p.w)
+		p.line = false
+	}
+	_, _ = fmt.Fprintf(p.w, "the control database does not answer; the work goes on, and so does the wait: %v\n", err)
 }
 
 func (p *progress) draw(text string) {
@@ -160,11 +197,11 @@ func (a *app) settleUp(ctx context.Context, client *jobs.Client, ids []string, f
 		}
 		return partial(failed, len(ids)+failed)
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	wait, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	ops, err := a.follow(ctx, client, ids)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &codeError{exitTimeout, fmt.Errorf("not ended after %s; the work goes on: tenantry op watch %s", w.timeout, ids[0])}
+	ops, err := a.follow(wait, client, ids)
+	if err != nil && ctx.Err() == nil && wait.Err() != nil {
+		return a.timedOut(ctx, client, ops, w.timeout)
 	}
 	if err != nil {
 		return err
@@ -184,6 +221,46 @@ func (a *app) settleUp(ctx context.Context, client *jobs.Client, ids []string, f
 	}
 	return partial(failed, len(ids)+(failed-countFailed(ops)))
 }
+
+// timedOut tells how far operations are that have not all ended in time.
+func (a *app) timedOut(ctx context.Context, client *jobs.Client, ops []jobs.Operation, after time.Duration) error {
+	const most = 5
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var open []string
+	for i, op := range ops {
+		if settled(op) {
+			continue
+		}
+		now, err := client.Get(ctx, op.ID)
+		switch {
+		case errors.Is(err, jobs.ErrNotFound):
+			_, _ = fmt.Fprintln(a.err, "tenantry:", message(err))
+			continue
+		case err == nil: // else as it was last seen
+			ops[i] = now
+		}
+		if !settled(ops[i]) {
+			open = append(open, op.ID)
+		}
+	}
+	if a.json() {
+		if err := a.printOps(ops); err != nil {
+			return err
+		}
+	}
+	more := ""
+	if n := len(open) - most; n > 0 {
+		open, more = open[:most], fmt.Sprintf(" (and %d more)", n)
+	}
+	if len(open) == 0 {
+		return &codeError{exitTimeout, fmt.Errorf("all have ended, the last of them just after %s: see tenantry op list", after)}
+	}
+	return &codeError{exitTimeout, fmt.Errorf("not ended after %s; the work goes on: tenantry op watch %s%s", after, strings.Join(open, " "), more)}
+}
+
+// settled says that nothing happens to an operation any more unless a person decides.
+func settled(op jobs.Operation) bool { return op.State.Final() || op.State == jobs.StateParked }
 
 func countFailed(ops []jobs.Operation) int {
 	n := 0

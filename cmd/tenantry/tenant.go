@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,8 +110,13 @@ then the one with the most room.`,
 				// The operation's own output would be a second document in JSON.
 				quiet := *a
 				quiet.format = formatTable
-				if err := quiet.settleUp(c.Context(), client, []string{made.OperationID}, 0, w); err != nil {
-					return err
+				waited := quiet.settleUp(c.Context(), client, []string{made.OperationID}, 0, w)
+				if waited != nil && a.json() {
+					// A program wants to know how far it is.
+					return errors.Join(waited, a.showTenant(c, made.TenantID, made.OperationID))
+				}
+				if waited != nil {
+					return waited
 				}
 			}
 			return a.showTenant(c, made.TenantID, made.OperationID)
@@ -292,18 +295,9 @@ func (a *app) tenantLabel() *cobra.Command {
 		Use: "label TENANT KEY=VALUE... KEY-...", Short: "Set and remove a tenant's labels", Args: cobra.MinimumNArgs(2),
 		Example: "  tenantry tenant label acme plan=enterprise trial-",
 		RunE: func(c *cobra.Command, args []string) error {
-			set := map[string]string{}
-			var remove []string
-			for _, item := range args[1:] {
-				if k, ok := strings.CutSuffix(item, "-"); ok && !strings.Contains(item, "=") {
-					remove = append(remove, k)
-					continue
-				}
-				one, err := parseLabels("label", []string{item})
-				if err != nil {
-					return err
-				}
-				maps.Copy(set, one)
+			set, remove, err := parseLabelChanges("label", args[1:])
+			if err != nil {
+				return err
 			}
 			reg, err := a.registry(c.Context())
 			if err != nil {

@@ -38,6 +38,46 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('max_reaps',         '3',           'an operation that lost this many workers is parked for a person'),
   ('warm_failures',     '3',           'failed warm builds on a node in ten minutes that pause its refill');
 
+-- check_setting refuses a value that is not of its setting's kind: the reaper, the doors and the refill cast what is stored here,
+-- and a wrong one would stop them on every worker.
+CREATE FUNCTION tenantry.check_setting() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_text text := NEW.value #>> '{}';
+  v_type text := jsonb_typeof(NEW.value);
+BEGIN
+  CASE
+    WHEN NEW.key IN ('purges_per_hour', 'mass_delete_floor', 'max_reaps', 'warm_failures') THEN
+      -- By its text: 2.0 is whole, but no integer to a cast.
+      IF v_type <> 'number' OR v_text !~ '^[0-9]{1,9}$' THEN
+        PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a whole number', NEW.key, tenantry.shown(NEW.value)),
+          'give a whole number from 0 to 999999999');
+      END IF;
+      IF NEW.key IN ('max_reaps', 'warm_failures') AND v_text::integer = 0 THEN
+        PERFORM tenantry.refuse('TY001', NEW.key, format('%s: 0 is too small', NEW.key), 'give a whole number from 1');
+      END IF;
+    WHEN NEW.key = 'mass_delete_share' THEN
+      IF v_type <> 'number' OR v_text::numeric NOT BETWEEN 0 AND 1 THEN
+        PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a share', NEW.key, tenantry.shown(NEW.value)),
+          'give a number from 0 to 1, such as 0.1 for a tenth');
+      END IF;
+    WHEN NEW.key = 'delete_grace' THEN
+      PERFORM tenantry.check_value(NEW.key, 'interval', NEW.value);
+    WHEN NEW.key = 'current_release' THEN
+      IF v_type <> 'null' AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE to_jsonb(r.name) = NEW.value) THEN
+        PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no release %s', NEW.key, tenantry.shown(NEW.value)), 'see tenantry release list');
+      END IF;
+    ELSE
+      PERFORM tenantry.refuse('TY002', 'key', format('there is no setting %s', tenantry.shown(to_jsonb(NEW.key))), 'see tenantry control settings');
+  END CASE;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER check_setting BEFORE INSERT OR UPDATE ON tenantry.settings
+  FOR EACH ROW EXECUTE FUNCTION tenantry.check_setting();
+
 CREATE TABLE tenantry.nodes (
   id              text PRIMARY KEY DEFAULT tenantry.new_id('nod'),
   name            text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
@@ -151,3 +191,4 @@ CREATE TABLE tenantry.fences (
   epoch     bigint NOT NULL,
   at        timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX fences_tenant ON tenantry.fences (tenant_id, seq);

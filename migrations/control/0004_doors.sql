@@ -448,8 +448,8 @@ BEGIN
 END
 $$;
 
--- refill_warm asks for what the warm pools lack, gives up what is of an old release, and returns how many it asked for.
--- A node where builds keep failing is left alone for a while: tenantry doctor tells.
+-- refill_warm asks for what the warm pools lack, gives up what is of an old release or more than the target, and returns how many
+-- it asked for. A node that is draining keeps none. A node where builds keep failing is left alone for a while: tenantry doctor tells.
 CREATE FUNCTION tenantry.refill_warm() RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog
@@ -470,7 +470,16 @@ BEGIN
   FOR v_database IN
     SELECT d.id FROM tenantry.databases d
     WHERE d.tenant_id IS NULL
-      AND ((d.state = 'warm' AND d.release_id IS DISTINCT FROM v_release) OR d.state = 'failed')
+      AND (d.state = 'failed'
+        OR (d.state = 'warm' AND d.release_id IS DISTINCT FROM v_release)
+        -- More than the target: the newest go, for claims take the oldest first.
+        OR (d.state = 'warm' AND d.id IN (
+              SELECT w.id
+              FROM (SELECT h.id, h.node_id, row_number() OVER (PARTITION BY h.node_id ORDER BY h.id) AS place
+                    FROM tenantry.databases h
+                    WHERE h.state = 'warm' AND h.release_id = v_release) w
+              JOIN tenantry.nodes n ON n.id = w.node_id
+              WHERE w.place > CASE n.state WHEN 'active' THEN n.warm_target ELSE 0 END)))
     ORDER BY d.id
     FOR UPDATE SKIP LOCKED
   LOOP

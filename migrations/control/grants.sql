@@ -2,7 +2,7 @@
 REVOKE ALL ON SCHEMA tenantry, river FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA tenantry FROM PUBLIC, tenantry_api;
 
 GRANT USAGE ON SCHEMA tenantry TO tenantry_api;
 GRANT SELECT ON tenantry.operation_status, tenantry.tenant_status TO tenantry_api;

@@ -195,7 +195,7 @@ func TestNodeBehindPgBouncer(t *testing.T) {
 	ctx := t.Context()
 	b := startBouncer(t)
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.PoolerURL = b.url })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.PoolerURL = &b.url })
 	worker := f.Worker(t)
 	api := newService(t, f, poolcache.Config{MaxConns: 4}).Cache
 	f.Do(t, jobs.Provision{Slug: "acme"})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,17 +18,15 @@ import (
 // the database's owner and is closed to everybody else.
 const MinServerVersion = 150000
 
-// NodeSpec is what a person says of a node.
+// NodeSpec is what a person says of a node. What is not said of a new one has its default, and stays as it is on one that exists.
 type NodeSpec struct {
-	Name           string
-	AdminURL       string // of a superuser; used once, kept nowhere
-	URL            string // how workers reach it, if not as in AdminURL; without user and password
-	PoolerURL      string // how applications reach it, "" is directly
-	Region         string
-	Labels         map[string]string
-	MaxConnections int // connections all workers together may hold; 0 is 60 % of the server's max_connections
-	MaxTenants     int // 0 is no limit
-	WarmTarget     int // databases kept ready
+	Name     string
+	AdminURL string // of a superuser; used once, kept nowhere
+	// NewPassword gives the provisioner a new password although the stored one can be opened.
+	NewPassword bool
+
+	// URL is how workers reach the server, if not as in AdminURL. MaxConnections 0 or not said is 60 % of the server's max_connections.
+	tenants.NodeChange
 }
 
 // Bootstrap makes a node out of a server, or brings a node that was added before in line again: a provisioner that
@@ -37,15 +37,12 @@ func Bootstrap(ctx context.Context, reg *tenants.Registry, spec NodeSpec) (tenan
 	if err != nil {
 		return tenants.Node{}, nil, fmt.Errorf("url: %w", err)
 	}
-	if spec.URL != "" {
-		if bare, _, err = tenants.SplitURL(spec.URL); err != nil {
-			return tenants.Node{}, nil, fmt.Errorf("worker url: %w", err)
-		}
+	ownShare := spec.MaxConnections != nil && *spec.MaxConnections == 0
+	if ownShare {
+		spec.MaxConnections = nil
 	}
-	if spec.PoolerURL != "" {
-		if spec.PoolerURL, _, err = tenants.SplitURL(spec.PoolerURL); err != nil {
-			return tenants.Node{}, nil, fmt.Errorf("pooler url: %w", err)
-		}
+	if err := spec.Normalize(); err != nil {
+		return tenants.Node{}, nil, err
 	}
 	admin, err := connectAdmin(ctx, spec.AdminURL)
 	if err != nil {
@@ -56,41 +53,122 @@ func Bootstrap(ctx context.Context, reg *tenants.Registry, spec NodeSpec) (tenan
 	if err != nil {
 		return tenants.Node{}, nil, err
 	}
-	if spec.MaxConnections == 0 {
-		spec.MaxConnections = max(1, facts.maxConnections*6/10)
+	if ownShare {
+		spec.MaxConnections = new(facts.share())
 	}
-	if spec.MaxConnections > facts.maxConnections-facts.reserved {
+	if spec.MaxConnections != nil && *spec.MaxConnections > facts.most() {
 		return tenants.Node{}, nil, fmt.Errorf("max-connections: %d is more than the server gives, %d of which %d are reserved",
-			spec.MaxConnections, facts.maxConnections, facts.reserved)
+			*spec.MaxConnections, facts.maxConnections, facts.reserved)
 	}
+	spec.ServerVersion = &facts.version
 
-	node, err := reg.PutNode(ctx, tenants.NodeRow{
-		Name: spec.Name, Region: spec.Region, Labels: spec.Labels, URL: bare, PoolerURL: spec.PoolerURL,
-		ServerVersion: facts.version, MaxConnections: spec.MaxConnections, MaxTenants: spec.MaxTenants, WarmTarget: spec.WarmTarget,
-	})
+	node, err := settleRow(ctx, reg, admin, spec, bare, facts)
 	if err != nil {
 		return node, nil, err
 	}
-	password, err := reg.NodePassword(node)
+	node, password, told, err := settlePassword(ctx, reg, node, spec.NewPassword)
 	if err != nil {
 		return node, nil, err
 	}
 	if err := makeProvisioner(ctx, admin, node, password); err != nil {
-		return node, nil, err
+		return node, told, err
 	}
 	if err := checkProvisioner(ctx, node, password); err != nil {
-		return node, nil, err
+		return node, told, err
 	}
-	warnings, err := warnings(ctx, admin, facts)
+	more, err := warnings(ctx, admin, facts)
 	if err != nil {
-		return node, nil, err
+		return node, told, err
+	}
+	told = append(told, more...)
+	if node.MaxConnections > facts.most() {
+		told = append(told, fmt.Sprintf("its budget of %d connections is more than the server gives, %d of which %d are reserved: tenantry node set %s --max-connections %d",
+			node.MaxConnections, facts.maxConnections, facts.reserved, node.Name, facts.share()))
 	}
 	node, err = reg.ActivateNode(ctx, node.ID)
-	return node, warnings, err
+	return node, told, err
 }
 
-func connectAdmin(ctx context.Context, url string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url)
+// settleRow writes the row of a new node, or changes that of an old one where the spec says so. bare is the administrator's URL.
+func settleRow(ctx context.Context, reg *tenants.Registry, admin *pgx.Conn, spec NodeSpec, bare string, facts serverFacts) (tenants.Node, error) {
+	node, err := reg.Node(ctx, spec.Name)
+	if errors.Is(err, tenants.ErrNoNode) {
+		row := tenants.NodeRow{Name: spec.Name, URL: bare, Labels: spec.Labels, ServerVersion: facts.version, MaxConnections: facts.share()}
+		said(&row.URL, spec.URL)
+		said(&row.PoolerURL, spec.PoolerURL)
+		said(&row.Region, spec.Region)
+		said(&row.MaxConnections, spec.MaxConnections)
+		said(&row.MaxTenants, spec.MaxTenants)
+		said(&row.WarmTarget, spec.WarmTarget)
+		node, err = reg.PutNode(ctx, row)
+	}
+	if err != nil {
+		return node, err
+	}
+	if err := checkPlace(ctx, admin, node, spec.URL, bare); err != nil {
+		return node, err
+	}
+	return reg.ChangeNode(ctx, node.ID, spec.NodeChange)
+}
+
+func said[T any](to, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// checkPlace refuses to take one server for another's node. A node's server is known by its address or by the node's provisioner,
+// whose name no other has.
+func checkPlace(ctx context.Context, admin *pgx.Conn, node tenants.Node, workerURL *string, bare string) error {
+	if sameAddress(node.URL, bare) || (workerURL != nil && sameAddress(node.URL, *workerURL)) {
+		return nil
+	}
+	var there bool
+	if err := admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, node.Provisioner).Scan(&there); err != nil {
+		return fmt.Errorf("look for provisioner: %w", err)
+	}
+	if !there {
+		return fmt.Errorf("node %s is at %s, and the server of --url does not know it: give that server's URL, or the new node a name of its own: %w",
+			node.Name, node.URL, tenants.ErrNodeElsewhere)
+	}
+	return nil
+}
+
+func sameAddress(a, b string) bool {
+	address := func(raw string) string {
+		u, err := url.Parse(raw)
+		if err != nil {
+			return raw
+		}
+		port := u.Port()
+		if port == "" {
+			port = "5432"
+		}
+		return net.JoinHostPort(u.Hostname(), port)
+	}
+	return address(a) == address(b)
+}
+
+// settlePassword gives the provisioner's password, a new one when the stored one cannot be opened: its key is lost. It is stored
+// before the server has it, so a bootstrap that breaks off between the two is put right by the next.
+func settlePassword(ctx context.Context, reg *tenants.Registry, node tenants.Node, renew bool) (tenants.Node, string, []string, error) {
+	password, err := reg.NodePassword(node)
+	if err == nil && !renew {
+		return node, password, nil, nil
+	}
+	var told []string
+	if err != nil {
+		told = []string{fmt.Sprintf("the provisioner's stored password could not be opened (%v); it has a new one, sealed with the first key of TENANTRY_SECRET_KEY, which every worker must have", err)}
+	}
+	if node, err = reg.RenewNodePassword(ctx, node); err != nil {
+		return node, "", nil, err
+	}
+	password, err = reg.NodePassword(node)
+	return node, password, told, err
+}
+
+func connectAdmin(ctx context.Context, adminURL string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(adminURL)
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", tenants.RedactURLError(err))
 	}
@@ -108,6 +186,12 @@ type serverFacts struct {
 	logStatement                      string
 	ssl                               bool
 }
+
+// share is the part of the server's connections that workers get when nobody says.
+func (f serverFacts) share() int { return max(1, f.maxConnections*6/10) }
+
+// most is how many connections there are for others than superusers.
+func (f serverFacts) most() int { return f.maxConnections - f.reserved }
 
 func lookAtServer(ctx context.Context, admin *pgx.Conn) (serverFacts, error) {
 	var f serverFacts

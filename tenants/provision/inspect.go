@@ -83,7 +83,7 @@ func Inspect(ctx context.Context, reg *tenants.Registry, node tenants.Node) (Rep
 	}
 	if node.MaxConnections > r.MaxConnections {
 		r.problem(fmt.Sprintf("its budget of %d connections is more than the server's max_connections, %d", node.MaxConnections, r.MaxConnections),
-			"tenantry node add "+node.Name+" --max-connections …")
+			"tenantry node set "+node.Name+" --max-connections …")
 	}
 	return r, errors.Join(r.compareDatabases(ctx, reg, conn, node), r.compareRoles(ctx, reg, conn, node))
 }

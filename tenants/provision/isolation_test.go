@@ -45,7 +45,7 @@ func twoTenants(t *testing.T) *neighbours {
 	t.Helper()
 	ctx := t.Context()
 	n := &neighbours{Fleet: fleettest.New(t)}
-	n.node = n.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = 1 })
+	n.node = n.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(1) })
 	n.worker = n.Worker(t)
 	for _, slug := range []string{"canary-mine", "canary-theirs"} {
 		made, err := n.Jobs.CreateTenant(ctx, jobs.Provision{Slug: slug, Name: "Name of " + slug, Node: "n1", Labels: map[string]string{"plan": "plan-of-" + slug}}, nil)

@@ -17,7 +17,7 @@ import (
 func TestBenchWarmCreate(t *testing.T) {
 	n := size(200, 10)
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = n })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = &n })
 	rt := f.Worker(t)
 	require.Eventually(t, func() bool {
 		uses, err := f.Registry.NodeUses(t.Context())

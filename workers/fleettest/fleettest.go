@@ -97,7 +97,7 @@ func (f *Fleet) Node(t testing.TB, name string, spec ...func(*provision.NodeSpec
 // NodeAt bootstraps a server as a node.
 func (f *Fleet) NodeAt(t testing.TB, server, name string, spec ...func(*provision.NodeSpec)) tenants.Node {
 	t.Helper()
-	s := provision.NodeSpec{Name: name, AdminURL: server, MaxConnections: 100}
+	s := provision.NodeSpec{Name: name, AdminURL: server, NodeChange: tenants.NodeChange{MaxConnections: new(100)}}
 	for _, change := range spec {
 		change(&s)
 	}

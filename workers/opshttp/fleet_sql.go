@@ -35,7 +35,7 @@ SELECT
 
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
             'name', n.name, 'state', n.state, 'region', n.region, 'connections', n.max_connections,
-            'max_tenants', n.max_tenants, 'warm_target', n.warm_target, 'databases', d.by_state, 'warm', w.n)
+            'max_tenants', n.max_tenants, 'warm_target', CASE n.state WHEN 'active' THEN n.warm_target ELSE 0 END, 'databases', d.by_state, 'warm', w.n)
           ORDER BY n.name), '[]')
    FROM tenantry.nodes n
    CROSS JOIN LATERAL (

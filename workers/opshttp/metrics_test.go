@@ -47,7 +47,7 @@ func (o *ops) scrape() map[string]float64 {
 func TestMetricsOfAFleetAtWork(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget, s.MaxTenants, s.Region = 1, 5, "eu" })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget, s.MaxTenants, s.Region = new(1), new(5), new("eu") })
 	rt := f.Worker(t)
 	made, err := f.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: "acme"}, nil)
 	require.NoError(t, err)

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/workers/fleettest"
+)
+
+// TestTimeoutTellsAll: who waits for several is told of each that has not ended, and a program gets all as they are.
+func TestTimeoutTellsAll(t *testing.T) { //nolint:paralleltest // the environment is the process's
+	f := fleettest.New(t)
+	c := at(t, f)
+	args := make([]jobs.Args, 8)
+	for i := range args {
+		args[i] = jobs.Noop{}
+	}
+	ids, err := f.Jobs.SubmitMany(t.Context(), args, nil)
+	require.NoError(t, err)
+	_, err = f.Jobs.Cancel(t.Context(), ids[0])
+	require.NoError(t, err)
+	last := func(said string) string {
+		lines := strings.Split(strings.TrimSpace(said), "\n")
+		return lines[len(lines)-1]
+	}
+	watch := func(more ...string) []string {
+		return append(append([]string{"op", "watch", "--timeout", "300ms"}, more...), ids...)
+	}
+	stdout, said := c.run(exitTimeout, watch("-o", "json")...)
+	require.Contains(t, last(said), "tenantry op watch "+strings.Join(ids[1:6], " ")+" (and 2 more)")
+	ops := decode[[]map[string]any](t, stdout)
+	require.Len(t, ops, len(ids))
+	for i, op := range ops {
+		require.Equal(t, ids[i], op["id"])
+		require.Equal(t, map[bool]string{true: "cancelled", false: "queued"}[i == 0], op["state"])
+	}
+	stdout, said = c.run(exitTimeout, watch()...)
+	require.Empty(t, stdout)
+	require.NotContains(t, last(said), ids[0])
+
+	// One is an object, as it is when it ends; of a new tenant it is the tenant.
+	stdout, said = c.run(exitTimeout, "op", "watch", "--timeout", "100ms", "-o", "json", ids[7])
+	require.Equal(t, "queued", decode[map[string]any](t, stdout)["state"])
+	require.True(t, strings.HasSuffix(last(said), "tenantry op watch "+ids[7]), said)
+	f.Node(t, "n1")
+	stdout, _ = c.run(exitTimeout, "tenant", "create", "acme", "--wait", "--timeout", "100ms", "-o", "json")
+	require.Equal(t, "requested", decode[map[string]any](t, stdout)["state"])
+}
+
+// TestWaitRidesOutARestart: the work goes on while the control database restarts, and so does the wait for it.
+func TestWaitRidesOutARestart(t *testing.T) { //nolint:paralleltest // as above
+	server := privateServer(t)
+	f := fleettest.NewAt(t, server.URL("postgres"))
+	at(t, f)
+	id := f.Submit(t, jobs.Noop{})
+	var out, said safeBuffer
+	ended := make(chan int, 1)
+	go func() { ended <- run([]string{"op", "watch", id, "--timeout", "1m", "-o", "json"}, &out, &said) }()
+	says := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Contains(said.String(), text) }, 30*time.Second, 10*time.Millisecond, "%s", said.String())
+	}
+	says("queued")
+	require.NoError(t, server.Kill(t.Context()))
+	says("does not answer")
+	require.NoError(t, server.Restart(t.Context()))
+	f.Pool.Reset()
+	f.Worker(t)
+	select {
+	case code := <-ended:
+		require.Equal(t, exitOK, code, said.String())
+	case <-time.After(time.Minute):
+		require.Fail(t, "it does not end", said.String())
+	}
+	require.Equal(t, "succeeded", decode[map[string]any](t, out.String())["state"])
+	require.Equal(t, 1, strings.Count(said.String(), "does not answer"), said.String())
+}
+
+// safeBuffer can be read while a command writes.
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
