@@ -66,7 +66,7 @@ func TestBudgetIsShared(t *testing.T) {
 func TestBudgetOfAJoiner(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
-	f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections = 60 })
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.MaxConnections = new(60) })
 	list := []*workers.Runtime{f.Worker(t)}
 	requireBudget(t, 60, "n1", list...)
 	for range 2 {
