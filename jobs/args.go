@@ -82,6 +82,8 @@ const (
 	KindWarm = "warm"
 	// KindRetire drops a database that no tenant ever had.
 	KindRetire = "retire"
+	// KindRollout is the parent of a rollout's operations. It has no job: every worker moves rollouts on.
+	KindRollout = "rollout"
 )
 
 // Kind is the operation's kind.
