@@ -61,7 +61,7 @@ func (d *delivery) Work(ctx context.Context, job *river.Job[jobs.Delivery]) erro
 	}
 	atStartAfter.Hit(ctx)
 	d.life.running(op.ID, op.Attempt)
-	defer d.life.ended(op.ID)
+	defer d.life.ended(op.ID, op.Attempt)
 	r := &run{started: op, ledger: d.ledger, log: d.log.With().Str("operation_id", op.ID).Str("job_kind", op.Kind).Int("attempt", op.Attempt).Logger()}
 	did, err := d.handle(ctx, r)
 	e, rec := d.conclude(ctx, r, did, err)

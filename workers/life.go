@@ -45,13 +45,16 @@ func (l *life) running(operationID string, attempt int) {
 	l.runs[operationID] = attempt
 }
 
-// ended notes that it does not any more.
-func (l *life) ended(operationID string) {
+// ended notes that it does not any more. A later attempt of the same operation, in this process too, is another.
+func (l *life) ended(operationID string, attempt int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.runs, operationID)
+	if l.runs[operationID] == attempt {
+		delete(l.runs, operationID)
+	}
 }
 
+// has says whether this process runs an attempt.
 func (l *life) has(operationID string, attempt int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
