@@ -1,8 +1,12 @@
 package crash_test
 
 import (
+	"context"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,7 +76,7 @@ func kinds() []kind {
 			name: "first", points: pointsOfTemplate, before: loseTemplate, ask: askProvision,
 			tenant: tenants.StateActive, database: "assigned",
 		},
-		{name: "warm", points: passing(pointsOfBuild, pointsOfRecord), ask: askWarm, database: "warm"},
+		{name: "warm", points: passing(pointsOfBuild, pointsOfRecord), need: noRefill, ask: askWarm, database: "warm"},
 		{
 			name: "migrate", points: passing(pointsOfMigrate, pointsOfRecord), need: needMigrate, before: beforeMigrate, ask: askMigrate,
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
@@ -152,8 +156,23 @@ func askWarm(t *testing.T, s *crashtest.Scene, name, _ string) string {
 		SELECT tenantry.submit_as('warm', jsonb_build_object('database', id), $1, false) FROM d`, name, s.Node.ID, fleettest.Release)
 }
 
+// noRefill keeps the fleet's own care for its warm pools away: it would clear away what the scene's node has no target for.
+func noRefill(t *testing.T, s *crashtest.Scene, _ []string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.Fleet.URL)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	})
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(hashtextextended('tenantry.refill_warm', 0))`)
+	require.NoError(t, err)
+}
+
 func needWarm(t *testing.T, s *crashtest.Scene, names []string) {
 	t.Helper()
+	noRefill(t, s, names)
 	all(t, s, names, func(name string) string { return askWarm(t, s, name, "") })
 }
 

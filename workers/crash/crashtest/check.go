@@ -292,7 +292,7 @@ func (s *Scene) lookAtSessions(ctx context.Context, f *findings, node *pgx.Conn)
 		SELECT format('pid %s (%s) of %s', l.pid, a.application_name, a.usename)
 		FROM pg_locks l
 		JOIN pg_stat_activity a USING (pid)
-		WHERE l.locktype = 'advisory' AND (a.usename = $1 OR a.usename LIKE $1 || '\_%' OR a.usename ~ '^t_[0-9a-f]{22}_' AND a.application_name LIKE 'tenantry/%')`, s.Node.Provisioner)
+		WHERE l.locktype = 'advisory' AND (a.usename = $1 OR a.usename LIKE $1 || '\_%' OR 'tenantry/' || split_part(a.application_name, '/', 2) = ANY ($2))`, s.Node.Provisioner, ops)
 	f.addAll("advisory lock is left", lines, err)
 }
 
