@@ -177,6 +177,9 @@ func judgeOwnSchema(p parsed) *objection {
 func judgeStatementwise(p parsed) *objection {
 	const fix = "name the schema in each statement, or put the statements that need it into a file that runs in a transaction"
 	if p.node == "VariableSetStmt" {
+		if ownSettings[p.tree.text("name")] {
+			return nil
+		}
 		return &objection{"a setting is lost when a file without a transaction is resumed after a crash", fix}
 	}
 	var found *objection
@@ -193,4 +196,10 @@ func judgeStatementwise(p parsed) *objection {
 		}
 	})
 	return found
+}
+
+// ownSettings are set anew for every statement while a release is applied. Setting them changes nothing, so it is let
+// be: files that build indexes CONCURRENTLY often switch the lock timeout off, as applying does too.
+var ownSettings = map[string]bool{
+	"lock_timeout": true, "statement_timeout": true, "idle_in_transaction_session_timeout": true, "client_connection_check_interval": true,
 }
