@@ -25,8 +25,8 @@ import (
 const historyTimeout = 20 * time.Minute
 
 // TestPublicHistory reads the folders that TENANTRY_TEST_HISTORIES names, separated as in PATH, publishes and applies
-// each, and requires the schema that psql makes of the same files, one by one in the order of `sort -V` (of `sort`, for
-// sub-folders of one migration each). It is skipped where the variable is not set. For a repository's folder, say
+// each, and requires the schema that psql makes of the same files, one by one in the order of `sort`. It is skipped where
+// the variable is not set. For a repository's folder, say
 //
 //	git archive HEAD:packages/prisma/migrations | tar x -C "$dir"
 //	TENANTRY_TEST_HISTORIES=$dir go run ./cmd/testpg -- go test -v -count=1 -run TestPublicHistory ./migrations/apply
@@ -96,25 +96,35 @@ func modes(rel *release.Release) string {
 // leftOut are the files that lead back.
 var leftOut = regexp.MustCompile(`\.down\.sql$|(^|/)U[0-9][^/]*__[^/]*\.sql$`)
 
-// oracleOrder lists a folder's migrations in an order that is not ours.
+// oracleOrder lists a folder's migrations in an order that is not ours: that of sort -V, for which Flyway's underscores
+// must be dots, or of sort where each migration has a sub-folder.
 func oracleOrder(t *testing.T, dir string) []string {
 	t.Helper()
-	var names []string
+	var keys []string
+	names := map[string]string{}
 	require.NoError(t, fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
 		if !entry.IsDir() && path.Ext(name) == ".sql" && !leftOut.MatchString(name) {
-			names = append(names, name)
+			key := name
+			if before, after, versioned := strings.Cut(path.Base(name), "__"); versioned && before[0] == 'V' {
+				key = strings.ReplaceAll(before, "_", ".") + "!" + after
+			}
+			keys, names[key] = append(keys, key), name
 		}
 		return err
 	}))
 	cmd := exec.CommandContext(t.Context(), "sort", "-V")
-	if path.Base(names[0]) == "migration.sql" {
+	if path.Base(keys[0]) == "migration.sql" {
 		cmd = exec.CommandContext(t.Context(), "sort", "-t", "/", "-k", "1,1")
 	}
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.Stdin = strings.NewReader(strings.Join(names, "\n") + "\n")
-	sorted, err := cmd.Output()
+	cmd.Stdin = strings.NewReader(strings.Join(keys, "\n") + "\n")
+	output, err := cmd.Output()
 	require.NoError(t, err)
-	return strings.Split(strings.TrimSpace(string(sorted)), "\n")
+	sorted := strings.Split(strings.TrimSpace(string(output)), "\n")
+	for i, key := range sorted {
+		sorted[i] = names[key]
+	}
+	return sorted
 }
 
 // throughControl publishes the release into a control database of its own and loads it.

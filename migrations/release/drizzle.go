@@ -60,7 +60,7 @@ func drizzleDrafts(f folder, found *problems) []draft {
 	}
 	for i := range drafts {
 		drafts[i].body = breakStatements(drafts[i].body)
-		drafts[i].mode, drafts[i].control = byNeed, drizzleControl
+		drafts[i].mode, drafts[i].control, drafts[i].toolTable = byNeed, drizzleControl, "__drizzle_migrations"
 	}
 	return drafts
 }

@@ -57,13 +57,14 @@ func flywayDrafts(f folder, found *problems) []draft {
 	drafts := make([]draft, 0, len(files))
 	for _, file := range files {
 		d := draft{
-			version: file.version(),
-			name:    file.name,
-			body:    file.text,
-			line:    1,
-			mode:    byContent,
-			control: pairWhole,
-			outside: "move it to a file of its own, or write executeInTransaction=false into " + path.Base(file.name) + flywayConf,
+			version:   file.version(),
+			name:      file.name,
+			body:      file.text,
+			line:      1,
+			mode:      byContent,
+			control:   pairWhole,
+			toolTable: "flyway_schema_history",
+			outside:   "move it to a file of its own, or write executeInTransaction=false into " + path.Base(file.name) + flywayConf,
 		}
 		replaces := readFlywayConf(f, &d, found)
 		if replaces {

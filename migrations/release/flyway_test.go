@@ -50,6 +50,7 @@ func TestFlywayRefuses(t *testing.T) {
 		"V6__g.sql:3: transaction control: files are committed together with the record that they were applied; delete it; statements that must commit apart go into separate files",
 		"V7__h.sql:2: CREATE INDEX CONCURRENTLY cannot run inside a transaction, and this file runs in one; " +
 			"move it to a file of its own, or write executeInTransaction=false into V7__h.sql.conf",
+		"V9__j.sql:1: mentions flyway_schema_history, the history that the tool keeps: a tenant's database has another one; delete the statement",
 		"afterMigrate__grants.sql: is a callback, which Flyway runs at every run; move it out; what must happen once goes into a V file",
 		"sub/V8__i.kt: is a migration that is a program, which a release cannot hold; write it as SQL under the same version",
 	}, refusals(t,
@@ -57,5 +58,6 @@ func TestFlywayRefuses(t *testing.T) {
 		"V3__d.sql", "-- ${comment}\nSELECT 1,\n  '${schema}'", "V4__e.java", "", "V5__f.sql", "", "V5__f.sql.conf", "#\nshouldExecute=${x}==a",
 		"V6__g.sql", "BEGIN;\nSELECT 1;\nCOMMIT;", "V6__g.sql.conf", "executeInTransaction=false",
 		"V7__h.sql", "SELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (a);", "sub/V8__i.kt", "",
+		"V9__j.sql", "DELETE FROM flyway_schema_history WHERE version IS NULL",
 	))
 }

@@ -74,8 +74,8 @@ func choose(formats ...Format) string {
 // detect picks the layout and the files that it may look at, or reports why there is none.
 func detect(f folder, asked Format, found *problems) (layout, folder, bool) {
 	if asked != "" && !slices.Contains(Formats(), asked) {
-		known := strings.Join(strings.Fields(fmt.Sprint(Formats())), ", ")
-		found.add(f.dir, 0, fmt.Sprintf("was to be read as %q, which is no format", asked), "there are "+strings.Trim(known, "[]"))
+		known := strings.Trim(strings.ReplaceAll(fmt.Sprint(Formats()), " ", ", "), "[]")
+		found.add(f.dir, 0, fmt.Sprintf("was to be read as %q, which is no format", asked), "there are "+known)
 		return layout{}, f, false
 	}
 	claims := claimsOf(f)
@@ -86,12 +86,9 @@ func detect(f folder, asked Format, found *problems) (layout, folder, bool) {
 		picked, ok := pick(f, claims, found)
 		return picked, f, ok
 	}
-	for _, l := range layouts() {
-		if l.format == asked {
-			return l, f.without(claims.besides(asked)), true
-		}
-	}
-	return layout{}, f, false
+	all := layouts()
+	picked := all[slices.IndexFunc(all, func(l layout) bool { return l.format == asked })]
+	return picked, f.without(claims.besides(asked)), true
 }
 
 // pick finds the one format that the folder is in.

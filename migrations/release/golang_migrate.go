@@ -32,13 +32,14 @@ func golangMigrateDrafts(f folder, found *problems) []draft {
 	drafts := make([]draft, 0, len(files))
 	for _, file := range files {
 		d := draft{
-			version: file.version(),
-			name:    file.name,
-			body:    file.text,
-			line:    1,
-			mode:    byContent,
-			control: pairsMerge,
-			outside: "move it to a file of its own, as golang-migrate needs it too",
+			version:   file.version(),
+			name:      file.name,
+			body:      file.text,
+			line:      1,
+			mode:      byContent,
+			control:   pairsMerge,
+			toolTable: "schema_migrations",
+			outside:   "move it to a file of its own, as golang-migrate needs it too",
 		}
 		if morphLine.MatchString(file.text) {
 			d.mode, d.control = statementwise, controlRefused

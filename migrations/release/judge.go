@@ -20,6 +20,9 @@ func (d draft) judge(p parsed) *objection {
 			return o
 		}
 	}
+	if o := d.judgeToolTable(p); o != nil {
+		return o
+	}
 	if d.mode == statementwise {
 		return judgeStatementwise(p)
 	}
@@ -168,6 +171,21 @@ func judgeOwnSchema(p parsed) *objection {
 	walk(p.node, map[string]any(p.tree), func(_ string, value any) {
 		if text, ok := value.(string); ok && ownSchema.MatchString(text) {
 			found = &objection{"mentions the schema _tenantry, which keeps this database's history", "leave that schema alone, also in function bodies and texts"}
+		}
+	})
+	return found
+}
+
+// judgeToolTable refuses to read or write the table in which the format's tool keeps its history. A tenant's database
+// has none.
+func (d draft) judgeToolTable(p parsed) *objection {
+	if d.toolTable == "" {
+		return nil
+	}
+	var found *objection
+	walk(p.node, map[string]any(p.tree), func(_ string, value any) {
+		if node, ok := value.(map[string]any); ok && tree(node).text("relname") == d.toolTable {
+			found = &objection{"mentions " + d.toolTable + ", the history that the tool keeps: a tenant's database has another one", "delete the statement"}
 		}
 	})
 	return found

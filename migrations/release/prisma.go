@@ -53,13 +53,14 @@ func folderDrafts(f folder) []draft {
 			continue
 		}
 		drafts = append(drafts, draft{
-			version: path.Dir(src.name),
-			name:    src.name,
-			body:    src.text,
-			line:    1,
-			mode:    byNeed,
-			control: pairsMerge,
-			outside: "move it to a migration of its own",
+			version:   path.Dir(src.name),
+			name:      src.name,
+			body:      src.text,
+			line:      1,
+			mode:      byNeed,
+			control:   pairsMerge,
+			toolTable: "_prisma_migrations",
+			outside:   "move it to a migration of its own",
 		})
 	}
 	slices.SortFunc(drafts, func(a, b draft) int { return strings.Compare(a.version, b.version) })

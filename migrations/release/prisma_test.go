@@ -38,6 +38,8 @@ func TestPrismaRefuses(t *testing.T) {
 		"migration_lock.toml", "# x\nprovider = \"sqlite\"\n", "20240201000000_b/README.md", "",
 		"20240101000000_a/migration.sql", "BEGIN; SELECT 1; COMMIT;\nCREATE INDEX CONCURRENTLY i ON t (a);",
 	))
+	require.Contains(t, refusals(t, "1_a/migration.sql", "SELECT 1;\nUPDATE public._prisma_migrations SET id = id")[0],
+		"1_a/migration.sql:2: mentions _prisma_migrations")
 	require.Contains(t, refusals(t, "migration_lock.toml", "", "1_a/migration.sql", "")[0], "migration_lock.toml: names no provider")
 	require.Contains(t, refusals(t, "migration_lock.toml", prismaLock)[0], "holds no migration of prisma")
 	require.Contains(t, refusals(t, "migration_lock.toml", prismaLock, "1_a/migration.sql", "\xff")[0], "1_a/migration.sql:1: holds bytes that are not UTF-8")

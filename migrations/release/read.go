@@ -63,6 +63,8 @@ type draft struct {
 	mode mode
 	// control says what becomes of BEGIN and COMMIT.
 	control control
+	// toolTable is where the format's tool keeps its own history, "" when it does not matter.
+	toolTable string
 	// outside says in messages how a statement gets out of the file's transaction.
 	outside string
 	// inspect reports what the format refuses in the text of statements; nil refuses nothing.
