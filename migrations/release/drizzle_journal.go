@@ -62,9 +62,9 @@ func journalDrafts(f folder, text string, found *problems) []draft {
 
 // lineOf returns the line of a text's first occurrence, 0 when there is none.
 func lineOf(text, word string) int {
-	at := strings.Index(text, word)
-	if at < 0 {
+	before, _, there := strings.Cut(text, word)
+	if !there {
 		return 0
 	}
-	return 1 + countLines(text[:at])
+	return 1 + countLines(before)
 }
