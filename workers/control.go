@@ -47,12 +47,18 @@ func PublishRelease(ctx context.Context, pool *pgxpool.Pool, folder fs.FS, name,
 	if err != nil {
 		return release.Published{}, fmt.Errorf("read release: %w", err)
 	}
+	return PublishRead(ctx, pool, rel, name, by, makeCurrent)
+}
+
+// PublishRead is PublishRelease for a folder that the caller has read.
+func PublishRead(ctx context.Context, pool *pgxpool.Pool, rel *release.Release, name, by string, makeCurrent Currency) (release.Published, error) {
 	var published release.Published
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		var err error
 		if published, err = release.Publish(ctx, tx, rel, name, by); err != nil || makeCurrent == KeepCurrent {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text), updated_at = now() WHERE key = 'current_release'`, name)
+		_, err = tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text), updated_at = now() WHERE key = 'current_release'`, name)
 		if err != nil {
 			return fmt.Errorf("make current: %w", err)
 		}

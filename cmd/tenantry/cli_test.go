@@ -88,7 +88,10 @@ func TestFromNothing(t *testing.T) { //nolint:paralleltest // the environment is
 
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "migrations", "tenant"))))
-	require.Contains(t, c.ok("release", "publish", dir, "--name", fleettest.Release), "unchanged")
+	require.Contains(t, c.ok("release", "publish", dir, "--name", fleettest.Release), "unchanged: 4 files read as goose")
+	require.Contains(t, c.ok("release", "publish", dir, "--name", fleettest.Release, "--format", "goose"), "unchanged")
+	_, refused := c.run(exitError, "release", "publish", dir, "--name", "r0", "--format", "flyway")
+	require.Contains(t, refused, "holds no migration of flyway")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "00009_extra.sql"), []byte("-- +goose Up\nCREATE TABLE extra (id bigint PRIMARY KEY);\n"), 0o600))
 	require.Greater(t, c.object("release", "publish", dir, "--name", "r2")["files"], 4.0)
 	require.Len(t, c.list("release", "list"), 2)
@@ -210,6 +213,7 @@ func TestUsage(t *testing.T) { //nolint:paralleltest // as above
 		{[]string{"node", "add", "n2"}, "--url is missing"},
 		{[]string{"release", "publish", "/nowhere", "--name", "x"}, "/nowhere"},
 		{[]string{"release", "publish", "."}, "--name is missing"},
+		{[]string{"release", "publish", ".", "--name", "x", "--format", "xml"}, "--format xml is none of goose, golang-migrate, prisma, drizzle, flyway, plain"},
 		{[]string{"release", "current", "none"}, "none"},
 		{[]string{"control", "settings", "delete_grace", "soon"}, "soon"},
 		{[]string{"control", "settings", "delete_grace", "400 days"}, "366 days"},

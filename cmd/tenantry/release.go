@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,21 +39,35 @@ func viewRelease(p release.Published, current string) releaseView {
 }
 
 func (a *app) releasePublish() *cobra.Command {
-	var name string
+	var name, format string
 	var now bool
 	c := &cobra.Command{
 		Use: "publish DIR --name V", Short: "Publish a folder of migrations as a release", Args: cobra.ExactArgs(1),
-		Long: `Reads a folder of migrations (goose's SQL files, or plain numbered .sql), splits it into statements with PostgreSQL's
-grammar, and stores them in the control database. A release never changes: the same name with other content is refused, and
-so is one that lacks or changes a file of the release before. The first release is given to new tenants at once, a later one when its
-rollout has got past its first wave (tenantry rollout start), or with --current.`,
-		Example: "  tenantry release publish ./migrations --name 2026.11",
+		Long: `Reads a folder of migrations, splits it into statements with PostgreSQL's grammar, and stores them in the control
+database. A release never changes: the same name with other content is refused, and so is one that lacks or changes a file of
+the release before. The first release is given to new tenants at once, a later one when its rollout has got past its first
+wave (tenantry rollout start), or with --current.
+
+DIR is the folder that your tool writes: goose's SQL files, golang-migrate's N_name.up.sql, Prisma's
+<timestamp>_name/migration.sql, Drizzle's 0000_name.sql with meta/_journal.json, Flyway's V1__name.sql, or plain numbered
+.sql. Which it is, is found out from the files and said. Where two tools' files lie in one folder, --format says which to
+read; the others' are left out. What leads back (.down.sql, a Down section, U1__name.sql) is not read.`,
+		Example: `  tenantry release publish ./migrations --name 2026.11
+  tenantry release publish ./prisma/migrations --name 2026.11
+  tenantry release publish ./db --name 2026.11 --format golang-migrate`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if name == "" {
 				return usageError("--name is missing: what people will call the release, such as 2026.11")
 			}
 			if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
 				return usageError("%s is no folder", args[0])
+			}
+			if format != "" && !slices.Contains(release.Formats(), release.Format(format)) {
+				return usageError("--format %s is none of %s", format, formatNames())
+			}
+			rel, err := release.Read(os.DirFS(args[0]), release.Options{Format: release.Format(format)})
+			if err != nil {
+				return fmt.Errorf("read %s: %w", args[0], err)
 			}
 			pool, err := a.control(c.Context())
 			if err != nil {
@@ -69,7 +85,7 @@ rollout has got past its first wave (tenantry rollout start), or with --current.
 			if now || current == "" {
 				currency, current = workers.MakeCurrent, name
 			}
-			p, err := workers.PublishRelease(c.Context(), pool, os.DirFS(args[0]), name, a.requester(), currency)
+			p, err := workers.PublishRead(c.Context(), pool, rel, name, a.requester(), currency)
 			if err != nil {
 				return err
 			}
@@ -88,8 +104,18 @@ rollout has got past its first wave (tenantry rollout start), or with --current.
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the release's `name`")
+	c.Flags().StringVar(&format, "format", "", "read it as this `format`, one of "+formatNames()+"; found out without")
 	c.Flags().BoolVar(&now, "current", false, "give it to new tenants at once")
 	return c
+}
+
+// formatNames lists what --format takes.
+func formatNames() string {
+	var names []string
+	for _, format := range release.Formats() {
+		names = append(names, string(format))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (a *app) releaseList() *cobra.Command {

@@ -84,7 +84,7 @@ func difference(was, is File) string {
 	case was.Name != is.Name:
 		return "is now called " + is.Name
 	case was.Transactional != is.Transactional:
-		return "runs in another mode (NO TRANSACTION)"
+		return "runs in another mode (in a transaction or not)"
 	default:
 		return "holds other statements"
 	}

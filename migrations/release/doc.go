@@ -6,13 +6,19 @@
 //
 // # Reading
 //
-// [Read] finds out which format a folder is in: goose ([Goose]) or plain numbered SQL ([Plain]). Folders of other
-// tools are recognised and refused by the tool's name. The text of a file is taken as UTF-8; a byte order mark at its
+// [Read] finds out which format a folder is in, by what only that format's tool writes: [Goose], [GolangMigrate],
+// [Prisma], [Drizzle], [Flyway]; numbered SQL in which nothing speaks for a tool is [Plain]. A folder that two of them
+// claim is refused until [Options.Format] says which; so is SQL that the tool would pass over, and a folder of a tool that
+// is not read, by the tool's name. Order and versions are the tool's own. The text of a file is taken as UTF-8; a byte order mark at its
 // start is dropped and CRLF line ends become LF, so that a checkout on Windows publishes the same bytes.
 //
 // Statements are split by PostgreSQL's own grammar, compiled to WebAssembly. The first parse of a process costs
 // seconds and later ones well under a millisecond, so only publishing parses; everything that applying needs to know
 // of a statement is stored beside it ([Statement.Kind], [Statement.Alone]).
+//
+// A file whose statements may all run in one transaction runs in one, unless it says otherwise as its tool has it. BEGIN
+// and COMMIT in a file of golang-migrate, Prisma, Drizzle or Flyway are understood where running the file in one
+// transaction comes to the same, and refused elsewhere.
 //
 // Read refuses what cannot be applied to many databases safely and resumed: transaction control, statements about
 // whole databases, roles or the server, COPY, changes of role, anything that mentions the schema _tenantry. It

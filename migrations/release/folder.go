@@ -11,11 +11,18 @@ import (
 
 // folder is what formats look at: the names, and the text of the SQL files.
 type folder struct {
-	dir   string
-	names []string
+	dir string
+	// names are those of all files and sub-folders, dirs those of the sub-folders.
+	names, dirs []string
 	// sources are the *.sql files of the folder itself, by name.
 	sources []source
-	fsys    fs.FS
+	// more are the other files that the format asks for, also of sub-folders, by path.
+	more []source
+	// leftOut are files of another format than the one that was asked for, by path.
+	leftOut []string
+	// size is how many bytes were read.
+	size int
+	fsys fs.FS
 }
 
 type source struct {
@@ -38,27 +45,40 @@ func readFolder(fsys fs.FS, dir string, found *problems) (folder, error) {
 	var sqlNames []string
 	for _, entry := range entries {
 		f.names = append(f.names, entry.Name())
-		if !entry.IsDir() && strings.EqualFold(path.Ext(entry.Name()), ".sql") {
+		switch {
+		case entry.IsDir():
+			f.dirs = append(f.dirs, entry.Name())
+		case isSQL(entry.Name()):
 			sqlNames = append(sqlNames, entry.Name())
 		}
 	}
-	if len(sqlNames) > MaxFiles {
-		found.add(dir, 0, fmt.Sprintf("holds %d SQL files, %d are allowed", len(sqlNames), MaxFiles), "squash the oldest ones")
-		return f, found.err()
+	f.sources, err = f.readAll(sqlNames, found)
+	return f, err
+}
+
+func isSQL(name string) bool {
+	return strings.EqualFold(path.Ext(name), ".sql")
+}
+
+// readAll reads files, given by their paths in the folder, until the limits of a release are reached.
+func (f *folder) readAll(names []string, found *problems) ([]source, error) {
+	if len(names) > MaxFiles {
+		found.add(f.dir, 0, fmt.Sprintf("holds %d SQL files, %d are allowed", len(names), MaxFiles), "squash the oldest ones")
+		return nil, found.err()
 	}
-	total := 0
-	for _, name := range sqlNames {
-		text, size, err := readSource(fsys, dir, name, found)
+	sources := make([]source, 0, len(names))
+	for _, name := range names {
+		text, size, err := readSource(f.fsys, f.dir, name, found)
 		if err != nil {
-			return folder{}, err
+			return nil, err
 		}
-		f.sources = append(f.sources, source{name: name, text: text})
-		if total += size; total > MaxReleaseBytes {
-			found.add(dir, 0, fmt.Sprintf("holds more than %d MiB of SQL", MaxReleaseBytes>>20), "keep data out of migrations")
-			return f, found.err()
+		sources = append(sources, source{name: name, text: text})
+		if f.size += size; f.size > MaxReleaseBytes {
+			found.add(f.dir, 0, fmt.Sprintf("holds more than %d MiB of SQL", MaxReleaseBytes>>20), "keep data out of migrations")
+			return nil, found.err()
 		}
 	}
-	return f, nil
+	return sources, nil
 }
 
 // readSource returns a file's text, "" when it was refused, and how many bytes were read.

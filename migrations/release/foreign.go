@@ -1,29 +1,24 @@
 package release
 
 import (
-	"path"
 	"regexp"
 	"strings"
 )
 
-// foreignNames are file and folder names by which other tools' folders are known.
+// foreignNames are file names by which the folders of tools that are not read are known.
 var foreignNames = []struct {
 	tool string
 	name *regexp.Regexp
 }{
-	{"golang-migrate", regexp.MustCompile(`(?i)\.(up|down)\.sql$`)},
-	{"Flyway", regexp.MustCompile(`(?i)^([VUB][0-9][0-9._]*|R)__.*\.sql$`)},
-	{"Prisma", regexp.MustCompile(`^migration_lock\.toml$`)},
 	{"Liquibase", regexp.MustCompile(`(?i)^(db\.)?changelog.*\.(xml|ya?ml|json)$`)},
 }
 
-// foreignLines are lines by which other tools' SQL files are known. Read as plain SQL, such a file's way back would be
+// foreignLines are lines by which such tools' SQL files are known. Read as plain SQL, such a file's way back would be
 // applied right after its way there.
 var foreignLines = []struct {
 	tool string
 	line *regexp.Regexp
 }{
-	{"Drizzle", regexp.MustCompile(`(?m)^.*--> statement-breakpoint\s*$`)},
 	{"dbmate", regexp.MustCompile(`(?mi)^--\s*migrate:(up|down)\b`)},
 	{"sql-migrate", regexp.MustCompile(`(?mi)^--\s*\+migrate\s+(Up|Down)\b`)},
 	{"tern", regexp.MustCompile(`(?mi)^----\s*create above\s*/\s*drop below\s*----`)},
@@ -32,7 +27,8 @@ var foreignLines = []struct {
 	{"rambler", regexp.MustCompile(`(?mi)^--\s*rambler (up|down)\b`)},
 }
 
-// refuseForeign reports, once for each tool, what was written for another tool.
+// refuseForeign reports, once for each tool, what was written for another tool. It is asked where nothing speaks for a
+// format that is read; elsewhere such a line is a comment.
 func refuseForeign(f folder, found *problems) bool {
 	tools := map[string]bool{}
 	refuse := func(tool, file string, line int) {
@@ -41,13 +37,7 @@ func refuseForeign(f folder, found *problems) bool {
 			found.add(file, line, "was written for "+tool+", which is not read yet", formatsRead)
 		}
 	}
-	if f.has(path.Join("meta", "_journal.json")) {
-		refuse("Drizzle", path.Join("meta", "_journal.json"), 0)
-	}
 	for _, name := range f.names {
-		if len(f.sources) == 0 && f.has(path.Join(name, "migration.sql")) {
-			refuse("Prisma", path.Join(name, "migration.sql"), 0)
-		}
 		for _, foreign := range foreignNames {
 			if foreign.name.MatchString(name) {
 				refuse(foreign.tool, name, 0)

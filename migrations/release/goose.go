@@ -8,14 +8,15 @@ import (
 // gooseLine finds a line that goose takes for an annotation: a comment with +goose anywhere in it.
 var gooseLine = regexp.MustCompile(`(?m)^[ \t]*--.*\+goose.*$`)
 
-// isGoose reports whether any file has an annotation. The others then lack theirs.
-func isGoose(f folder) bool {
+// gooseEvidence lists the files with an annotation. The others then lack theirs.
+func gooseEvidence(f folder) []string {
+	var files []string
 	for _, src := range f.sources {
 		if gooseLine.MatchString(src.text) {
-			return true
+			files = append(files, src.name)
 		}
 	}
-	return false
+	return files
 }
 
 func gooseDrafts(f folder, found *problems) []draft {

@@ -20,6 +20,9 @@ func (d draft) judge(p parsed) *objection {
 			return o
 		}
 	}
+	if o := d.judgeToolTable(p); o != nil {
+		return o
+	}
 	if d.mode == statementwise {
 		return judgeStatementwise(p)
 	}
@@ -173,10 +176,28 @@ func judgeOwnSchema(p parsed) *objection {
 	return found
 }
 
+// judgeToolTable refuses to read or write the table in which the format's tool keeps its history. A tenant's database
+// has none.
+func (d draft) judgeToolTable(p parsed) *objection {
+	if d.toolTable == "" {
+		return nil
+	}
+	var found *objection
+	walk(p.node, map[string]any(p.tree), func(_ string, value any) {
+		if node, ok := value.(map[string]any); ok && tree(node).text("relname") == d.toolTable {
+			found = &objection{"mentions " + d.toolTable + ", the history that the tool keeps: a tenant's database has another one", "delete the statement"}
+		}
+	})
+	return found
+}
+
 // judgeStatementwise refuses what would be forgotten when the file is resumed on another connection.
 func judgeStatementwise(p parsed) *objection {
 	const fix = "name the schema in each statement, or put the statements that need it into a file that runs in a transaction"
 	if p.node == "VariableSetStmt" {
+		if ownSettings[p.tree.text("name")] {
+			return nil
+		}
 		return &objection{"a setting is lost when a file without a transaction is resumed after a crash", fix}
 	}
 	var found *objection
@@ -193,4 +214,10 @@ func judgeStatementwise(p parsed) *objection {
 		}
 	})
 	return found
+}
+
+// ownSettings are set anew for every statement while a release is applied. Setting them changes nothing, so it is let
+// be: files that build indexes CONCURRENTLY often switch the lock timeout off, as applying does too.
+var ownSettings = map[string]bool{
+	"lock_timeout": true, "statement_timeout": true, "idle_in_transaction_session_timeout": true, "client_connection_check_interval": true,
 }

@@ -39,6 +39,11 @@ func numbered(f folder, found *problems) []numberedSource {
 		}
 		files = append(files, numberedSource{source: src, number: number})
 	}
+	return inOrder(files, found)
+}
+
+// inOrder sorts files by number and refuses numbers that come twice.
+func inOrder(files []numberedSource, found *problems) []numberedSource {
 	slices.SortStableFunc(files, func(a, b numberedSource) int { return cmp.Compare(a.number, b.number) })
 	for i := 1; i < len(files); i++ {
 		if files[i].number == files[i-1].number {

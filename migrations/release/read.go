@@ -5,11 +5,12 @@ import (
 	"io/fs"
 )
 
-// Options of Read. The zero value reads the root of the file system and detects the format.
+// Options of Read. The zero value reads the root of the file system and finds the format out.
 type Options struct {
 	// Dir is the folder inside the file system. Defaults to ".".
 	Dir string
-	// Format reads the folder as this format. Defaults to "": found out from the files.
+	// Format reads the folder as this format, and leaves out the files by which others are known. Defaults to "": found
+	// out from the files.
 	Format Format
 }
 
@@ -21,7 +22,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Read reads a folder of migrations, splits and classifies its statements and refuses what cannot be applied. Files
-// other than *.sql and sub-folders are not looked at. The error is an [Errors] with every problem found, or that of the
+// other than *.sql, and sub-folders, are looked at only where the format has them. The error is an [Errors] with every problem found, or that of the
 // file system. The first call in a process takes seconds: it compiles PostgreSQL's grammar.
 func Read(fsys fs.FS, opts Options) (*Release, error) {
 	opts = opts.withDefaults()
@@ -30,9 +31,12 @@ func Read(fsys fs.FS, opts Options) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, ok := detect(folder, opts.Format, &found)
+	layout, folder, ok := detect(folder, opts.Format, &found)
 	if !ok {
 		return nil, found.err()
+	}
+	if err := folder.readMore(layout, &found); err != nil {
+		return nil, err
 	}
 	rel := &Release{Format: layout.format}
 	for _, draft := range layout.drafts(folder, &found) {
@@ -40,6 +44,10 @@ func Read(fsys fs.FS, opts Options) (*Release, error) {
 	}
 	if err := found.err(); err != nil {
 		return nil, err
+	}
+	if len(rel.Files) == 0 {
+		found.add(opts.Dir, 0, "holds no migration of "+string(layout.format), formatsRead)
+		return nil, found.err()
 	}
 	rel.Checksum = releaseChecksum(rel.Files)
 	return rel, nil
@@ -53,8 +61,14 @@ type draft struct {
 	body string
 	line int
 	mode mode
+	// control says what becomes of BEGIN and COMMIT.
+	control control
+	// toolTable is where the format's tool keeps its own history, "" when it does not matter.
+	toolTable string
 	// outside says in messages how a statement gets out of the file's transaction.
 	outside string
+	// inspect reports what the format refuses in the text of statements; nil refuses nothing.
+	inspect func(draft, []piece, *problems)
 }
 
 // mode says whether a file runs in one transaction.
@@ -67,11 +81,13 @@ const (
 	statementwise
 	// byContent: statementwise when no statement can run in a transaction, else inTransaction.
 	byContent
+	// byNeed: statementwise when any statement cannot run in a transaction, else inTransaction.
+	byNeed
 )
 
 // file splits the draft and judges its statements.
 func (d draft) file(found *problems) File {
-	parsed := d.parse(found)
+	parsed := d.uncontrolled(d.parse(found), found)
 	d.mode = d.settle(parsed)
 	file := File{Version: d.version, Name: d.name, Transactional: d.mode == inTransaction}
 	for i, p := range parsed {
@@ -92,19 +108,21 @@ func (d draft) file(found *problems) File {
 }
 
 // settle decides the mode of a file that does not say.
-func (d draft) settle(parsed []parsed) mode {
-	if d.mode != byContent {
-		return d.mode
-	}
-	for _, p := range parsed {
-		if p.class.alone == nil {
-			return inTransaction
+func (d draft) settle(statements []parsed) mode {
+	alone := 0
+	for _, p := range statements {
+		if p.class.alone != nil {
+			alone++
 		}
 	}
-	if len(parsed) == 0 {
+	switch {
+	case d.mode != byContent && d.mode != byNeed:
+		return d.mode
+	case alone == 0, d.mode == byContent && alone < len(statements):
 		return inTransaction
+	default:
+		return statementwise
 	}
-	return statementwise
 }
 
 // parsed is one statement of a draft with its parse tree.
@@ -125,6 +143,9 @@ func (d draft) parse(found *problems) []parsed {
 	if len(pieces) > MaxStatements {
 		found.add(d.name, 0, fmt.Sprintf("holds %d statements, %d are allowed in a file", len(pieces), MaxStatements), "split it into several files")
 		pieces = nil
+	}
+	if d.inspect != nil {
+		d.inspect(d, pieces, found)
 	}
 	statements := make([]parsed, 0, len(pieces))
 	line, counted := d.line, 0

@@ -31,7 +31,13 @@ func read(t *testing.T, pairs ...string) *release.Release {
 // refusals reads a folder that must be refused and returns the problems' texts.
 func refusals(t *testing.T, pairs ...string) []string {
 	t.Helper()
-	_, err := release.Read(folder(pairs...), release.Options{})
+	return refusalsAs(t, "", pairs...)
+}
+
+// refusalsAs does the same for a format that is asked for.
+func refusalsAs(t *testing.T, format release.Format, pairs ...string) []string {
+	t.Helper()
+	_, err := release.Read(folder(pairs...), release.Options{Format: format})
 	var all release.Errors
 	require.ErrorAs(t, err, &all)
 	var one *release.Error
@@ -44,6 +50,24 @@ func refusals(t *testing.T, pairs ...string) []string {
 		texts[i] = problem.Error()
 	}
 	return texts
+}
+
+// readAs reads a folder that must be fine as a format.
+func readAs(t *testing.T, format release.Format, pairs ...string) *release.Release {
+	t.Helper()
+	rel, err := release.Read(folder(pairs...), release.Options{Format: format})
+	require.NoError(t, err)
+	require.Equal(t, format, rel.Format)
+	return rel
+}
+
+// versionsOf lists the versions of a release's files, in order.
+func versionsOf(rel *release.Release) []string {
+	var list []string
+	for _, file := range rel.Files {
+		list = append(list, file.Version)
+	}
+	return list
 }
 
 // sqlOf lists the statements of a file.
@@ -337,10 +361,6 @@ func TestReadGooseMistakes(t *testing.T) {
 func TestReadNamesForeignTools(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{
-		"golang-migrate":  {"1_a.up.sql", "SELECT 1", "1_a.down.sql", "SELECT 1"},
-		"Flyway":          {"V1__a.sql", "SELECT 1"},
-		"Prisma":          {"20240101_a/migration.sql", "SELECT 1", "migration_lock.toml", ""},
-		"Drizzle":         {"0000_a.sql", "SELECT 1", "meta/_journal.json", "{}"},
 		"dbmate":          {"1_a.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;"},
 		"sql-migrate":     {"1_a.sql", "-- +migrate Up\nSELECT 1;"},
 		"tern":            {"1_a.sql", "SELECT 1;\n---- create above / drop below ----\nSELECT 2;"},
@@ -349,12 +369,14 @@ func TestReadNamesForeignTools(t *testing.T) {
 		"rambler":         {"1_a.sql", "-- rambler up\nSELECT 1;"},
 	}
 	for tool, files := range tests {
-		t.Run(tool, func(t *testing.T) {
-			t.Parallel()
-			got := refusals(t, files...)
-			require.Len(t, got, 1)
-			require.Contains(t, got[0], "was written for "+tool+", which is not read yet; goose SQL files and plain")
-		})
+		for _, format := range []release.Format{"", release.Plain} {
+			t.Run(tool+" "+string(format), func(t *testing.T) {
+				t.Parallel()
+				got := refusalsAs(t, format, files...)
+				require.Len(t, got, 1)
+				require.Contains(t, got[0], "was written for "+tool+", which is not read yet; goose, golang-migrate, Prisma, Drizzle, Flyway and plain")
+			})
+		}
 	}
 }
 
@@ -363,7 +385,7 @@ func TestReadFolders(t *testing.T) {
 	_, err := release.Read(folder("1_a.sql", "SELECT 1"), release.Options{Dir: "none"})
 	require.ErrorContains(t, err, "read folder of migrations")
 	_, err = release.Read(folder("1_a.sql", "SELECT 1"), release.Options{Format: "xml"})
-	require.ErrorContains(t, err, "no format; there are goose, plain")
+	require.ErrorContains(t, err, "no format; there are goose, golang-migrate, prisma, drizzle, flyway, plain")
 	require.Contains(t, refusals(t, "README.md", "")[0], "holds no SQL file")
 
 	rel, err := release.Read(folder("db/1_a.sql", "SELECT 1"), release.Options{Dir: "db", Format: release.Plain})

@@ -26,10 +26,10 @@ func (r *Release) StatementCount() int {
 
 // File is one migration file.
 type File struct {
-	// Version identifies the file in a database's history: its number without leading zeros, such as "3" or
-	// "20260102150405".
+	// Version identifies the file in a database's history. It is the tool's own: a number without leading zeros, such as
+	// "3" or "20260102150405", Flyway's "1.2.3", the name of Prisma's sub-folder, the tag of Drizzle's journal.
 	Version string
-	// Name is the file's name in the folder, such as "00003_forms.sql".
+	// Name is the file's path in the folder, such as "00003_forms.sql" or "20260102150405_forms/migration.sql".
 	Name string
 	// Transactional files are applied in one transaction, others statement by statement.
 	Transactional bool

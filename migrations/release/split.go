@@ -72,8 +72,11 @@ var copyData = regexp.MustCompile(`(?i)\bCOPY\b[^;]*\bFROM\s+STDIN\b`)
 
 func syntaxFault(text string, at int, message string) fault {
 	fix := "correct the statement; the grammar is PostgreSQL 17's"
-	if copyData.MatchString(text[:at]) {
+	switch {
+	case copyData.MatchString(text[:at]):
 		fix = "COPY … FROM STDIN with its data is not read: write INSERT"
+	case strings.Contains(lineAround(text, at), "{{"):
+		fix = "{{ … }} belongs to a template: publish a folder of the SQL that it makes"
 	}
 	return fault{at, objection{message, fix}}
 }
@@ -93,6 +96,10 @@ func overLimits(pieces []piece) []fault {
 		}
 	}
 	return faults
+}
+
+func lineAround(text string, at int) string {
+	return text[1+strings.LastIndex(text[:at], "\n"):at] + restOfLine(text[at:])
 }
 
 func restOfLine(text string) string {
