@@ -188,7 +188,7 @@ func xargs(t *testing.T, urls []string, command string) time.Duration {
 func sessions(ctx context.Context, t *testing.T, f *fleettest.Fleet) int64 {
 	t.Helper()
 	var n int64
-	time.Sleep(1200 * time.Millisecond) // statistics are told once a second at most
+	<-time.After(1200 * time.Millisecond) // statistics are told once a second at most
 	require.NoError(t, f.Pool.QueryRow(ctx, `SELECT coalesce(sum(sessions), 0)::bigint FROM pg_stat_database WHERE datname IN (SELECT name FROM tenantry.databases)`).Scan(&n))
 	return n
 }
