@@ -58,7 +58,7 @@ func TestPublicHistory(t *testing.T) {
 
 			begun = time.Now()
 			theirs := newTenant(t)
-			theirs.psql(ctx, t, dir, names)
+			theirs.psql(ctx, t, dir, rel)
 			t.Logf("run by psql: %.1f s", time.Since(begun).Seconds())
 
 			ours := newTenant(t)
@@ -144,14 +144,19 @@ func throughControl(ctx context.Context, t *testing.T, rel *release.Release) *re
 	return loaded
 }
 
-// psql runs the files as the owner, each in a session of its own. Drizzle's breakpoints end statements.
-func (tn *tenant) psql(ctx context.Context, t *testing.T, dir string, names []string) {
+// psql runs the files as the owner, each in a session of its own. Drizzle's breakpoints end statements, and its files
+// count on the transaction that Drizzle begins.
+func (tn *tenant) psql(ctx context.Context, t *testing.T, dir string, rel *release.Release) {
 	t.Helper()
-	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	for _, file := range rel.Files {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file.Name)))
 		require.NoError(t, err)
 		sql := "SET ROLE " + tn.owner + ";\n" + strings.ReplaceAll(string(text), "--> statement-breakpoint", ";")
-		tn.client(ctx, t, name, sql, tn.migrator, tn.password, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1")
+		args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1"}
+		if rel.Format == release.Drizzle && file.Transactional {
+			args = append(args, "--single-transaction")
+		}
+		tn.client(ctx, t, file.Name, sql, tn.migrator, tn.password, "psql", args...)
 	}
 }
 

@@ -46,12 +46,12 @@ func isPrivate(dir string) bool {
 	return strings.HasPrefix(dir, ".") || dir == "node_modules"
 }
 
-// inside turns a path of the file system into one of the folder.
+// inside turns a path of the file system into one of the folder, "." for the folder itself.
 func (f folder) inside(full string) string {
-	if f.dir == "." || full == f.dir {
-		return strings.TrimPrefix(full, f.dir+"/")
+	if full == f.dir {
+		return "."
 	}
-	return strings.TrimPrefix(full, path.Clean(f.dir)+"/")
+	return strings.TrimPrefix(full, f.dir+"/")
 }
 
 // readMore reads what a format wants beside the folder's own SQL files.

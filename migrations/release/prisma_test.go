@@ -26,6 +26,9 @@ func TestPrisma(t *testing.T) {
 	require.Nil(t, rel.Files[2].Statements[2].Alone)
 
 	require.Equal(t, release.Prisma, read(t, "20240101000000_a/migration.sql", "SELECT 1").Format, "without its lock file too")
+	rel, err := release.Read(folder("db/prisma/1_a/migration.sql", "SELECT 1", "db/prisma/1_a/more/migration.sql", "SELECT 2"), release.Options{Dir: "db/prisma"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1_a"}, versionsOf(rel))
 }
 
 func TestPrismaRefuses(t *testing.T) {
