@@ -449,13 +449,23 @@ AS $$
 DECLARE
   v_ids text[] := ARRAY(SELECT e ->> 'id' FROM jsonb_array_elements(p_ends) e);
   v_tenants text[];
-  v_settled text[];
-  v_queue text;
 BEGIN
   -- One order of locks everywhere: tenants by id, then operations by id.
   v_tenants := ARRAY(SELECT DISTINCT o.tenant_id FROM tenantry.operations o WHERE o.id = ANY (v_ids) AND o.tenant_id IS NOT NULL);
   PERFORM FROM tenantry.tenants t WHERE t.id = ANY (v_tenants) ORDER BY t.id FOR NO KEY UPDATE;
   PERFORM FROM tenantry.operations o WHERE o.id = ANY (v_ids) ORDER BY o.id FOR NO KEY UPDATE;
+  RETURN QUERY SELECT unnest(tenantry.settle_locked(p_ends, v_tenants));
+END
+$$;
+
+-- settle_locked is what settle and settle_free do when they have the rows. p_tenants are the operations' tenants.
+CREATE FUNCTION tenantry.settle_locked(p_ends jsonb, p_tenants text[]) RETURNS text[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_settled text[];
+  v_queue text;
+BEGIN
   WITH ends AS (
     SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay
     FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8)
@@ -503,19 +513,21 @@ BEGIN
   )
   SELECT coalesce(array_agg(ended.id), '{}') INTO v_settled FROM ended;
 
-  FOR v_queue IN
-    SELECT DISTINCT k.queue
-    FROM jsonb_to_recordset(p_ends) AS e (id text, outcome text)
-    JOIN tenantry.operations o ON o.id = e.id
-    JOIN tenantry.kinds k ON k.kind = o.kind
-    WHERE e.outcome = 'handover' AND e.id = ANY (v_settled)
-  LOOP
-    PERFORM tenantry.wake(v_queue);
-  END LOOP;
-  IF v_tenants <> '{}' THEN
-    PERFORM tenantry.advance(v_tenants);
+  IF p_ends @> '[{"outcome": "handover"}]' THEN
+    FOR v_queue IN
+      SELECT DISTINCT k.queue
+      FROM jsonb_to_recordset(p_ends) AS e (id text, outcome text)
+      JOIN tenantry.operations o ON o.id = e.id
+      JOIN tenantry.kinds k ON k.kind = o.kind
+      WHERE e.outcome = 'handover' AND e.id = ANY (v_settled)
+    LOOP
+      PERFORM tenantry.wake(v_queue);
+    END LOOP;
   END IF;
-  RETURN QUERY SELECT unnest(v_settled);
+  IF p_tenants <> '{}' THEN
+    PERFORM tenantry.advance(p_tenants);
+  END IF;
+  RETURN v_settled;
 END
 $$;
 
@@ -542,11 +554,12 @@ BEGIN
     WHERE o.id = ANY (v_ids) AND (o.tenant_id IS NULL OR o.tenant_id = ANY (v_tenants))
     ORDER BY o.id
     FOR NO KEY UPDATE SKIP LOCKED);
-  held := ARRAY(SELECT i FROM unnest(v_ids) i WHERE i <> ALL (v_free));
-  IF held <> '{}' THEN
+  held := '{}';
+  IF cardinality(v_free) < cardinality(v_ids) THEN
+    held := ARRAY(SELECT i FROM unnest(v_ids) i WHERE i <> ALL (v_free));
     p_ends := coalesce((SELECT jsonb_agg(e) FROM jsonb_array_elements(p_ends) e WHERE e ->> 'id' = ANY (v_free)), '[]');
   END IF;
-  settled := ARRAY(SELECT tenantry.settle(p_ends));
+  settled := tenantry.settle_locked(p_ends, v_tenants);
 END
 $$;
 
@@ -652,16 +665,23 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 
-  -- Jobs that a dead worker had fetched but not begun.
+  -- Jobs that a dead worker had fetched but not begun. Each is looked up by its key: running jobs are few, operations are many.
+  WITH lost AS MATERIALIZED (
+    SELECT j.id, j.args ->> 'operation_id' AS operation_id
+    FROM river.river_job j
+    WHERE j.state = 'running'
+      AND j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive')
+  ), back AS MATERIALIZED (
+    SELECT lost.id, o.state
+    FROM lost
+    CROSS JOIN LATERAL (SELECT x.state, x.river_job_id FROM tenantry.operations x WHERE x.id = lost.operation_id OFFSET 0) o
+    WHERE o.river_job_id = lost.id AND o.state IN ('waiting', 'queued', 'retrying')
+  )
   UPDATE river.river_job j
-  SET state = CASE WHEN o.state = 'waiting' THEN 'pending' ELSE 'available' END::river.river_job_state,
+  SET state = CASE WHEN back.state = 'waiting' THEN 'pending' ELSE 'available' END::river.river_job_state,
       attempt = greatest(j.attempt - 1, 0)
-  FROM tenantry.operations o
-  WHERE j.state = 'running'
-    AND j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive')
-    AND o.id = j.args ->> 'operation_id'
-    AND o.river_job_id = j.id
-    AND o.state IN ('waiting', 'queued', 'retrying');
+  FROM back
+  WHERE j.id = back.id AND j.state = 'running';
   PERFORM tenantry.complete_jobs();
 END
 $$;
@@ -671,21 +691,25 @@ $$;
 CREATE FUNCTION tenantry.complete_jobs() RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog
-SET enable_seqscan = off -- running jobs are few, operations are many: by key, also where statistics were taken in a busy moment
-SET enable_hashjoin = off
-SET enable_mergejoin = off
 AS $$
+  WITH going AS MATERIALIZED (
+    SELECT j.id, j.args ->> 'operation_id' AS operation_id,
+           j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive') AS lost
+    FROM river.river_job j
+    WHERE j.state = 'running'
+  ), ended AS MATERIALIZED (
+    SELECT going.id, o.state, o.finished_at, o.result
+    FROM going
+    CROSS JOIN LATERAL (
+      SELECT x.state, x.finished_at, x.result, x.river_job_id FROM tenantry.operations x WHERE x.id = going.operation_id OFFSET 0) o
+    WHERE o.river_job_id = going.id AND o.finished_at IS NOT NULL AND (going.lost OR o.finished_at < now() - interval '1 minute')
+  )
   UPDATE river.river_job j
-  SET state = CASE o.state WHEN 'succeeded' THEN 'completed' WHEN 'cancelled' THEN 'cancelled' ELSE 'discarded' END::river.river_job_state,
-      finalized_at = o.finished_at,
-      metadata = CASE WHEN o.result IS NULL THEN j.metadata ELSE j.metadata || jsonb_build_object('output', o.result) END
-  FROM tenantry.operations o
-  WHERE j.state = 'running'
-    AND (j.attempted_by[array_upper(j.attempted_by, 1)] IN (SELECT w.id FROM tenantry.workers w WHERE w.state <> 'alive')
-         OR o.finished_at < now() - interval '1 minute')
-    AND o.id = j.args ->> 'operation_id'
-    AND o.river_job_id = j.id
-    AND o.finished_at IS NOT NULL
+  SET state = CASE ended.state WHEN 'succeeded' THEN 'completed' WHEN 'cancelled' THEN 'cancelled' ELSE 'discarded' END::river.river_job_state,
+      finalized_at = ended.finished_at,
+      metadata = CASE WHEN ended.result IS NULL THEN j.metadata ELSE j.metadata || jsonb_build_object('output', ended.result) END
+  FROM ended
+  WHERE j.id = ended.id AND j.state = 'running'
 $$;
 
 -- settle_strays finds operations whose River job was changed behind the ledger's back (cancelled, discarded, deleted

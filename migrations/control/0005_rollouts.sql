@@ -1,5 +1,6 @@
 -- Rollouts: a release is brought to many tenants in waves. What to do next is decided in Go (migrations/rollout, a pure function); these
--- functions carry it out. Locks are taken in the order rollout, tenants by id, operations by id.
+-- functions carry it out. Nothing here has a foreign key to operations, which are never deleted: each would be asked at every one of their
+-- updates. Locks are taken in the order rollout, tenants by id, operations by id.
 
 -- Tenants that stay behind on purpose.
 CREATE TABLE tenantry.pins (
@@ -16,7 +17,7 @@ CREATE TABLE tenantry.rollouts (
   seq          bigint GENERATED ALWAYS AS IDENTITY,
   release_id   text NOT NULL REFERENCES tenantry.releases,
   -- The parent of the tenants' operations; it shows the rollout's progress to whoever watches operations.
-  operation_id text NOT NULL UNIQUE REFERENCES tenantry.operations,
+  operation_id text NOT NULL UNIQUE,
   state        text NOT NULL DEFAULT 'running'
                CHECK (state IN ('running', 'baking', 'paused', 'aborting', 'completed', 'completed_with_exceptions', 'aborted')),
   -- Why it is paused: manual, budget, systemic, gate; '' otherwise. detail says it to a person.
@@ -51,7 +52,7 @@ CREATE TABLE tenantry.rollout_members (
                CHECK (state IN ('pending', 'applying', 'done', 'failed', 'waived',
                                 'skipped_uptodate', 'skipped_pinned', 'skipped_inactive', 'skipped_quarantined')),
   from_release text NOT NULL,
-  operation_id text REFERENCES tenantry.operations,
+  operation_id text,
   attempts     integer NOT NULL DEFAULT 0,  -- operations that were begun for it
   failure      jsonb,                       -- as operations.error
   -- Whether its failure counts against the budget; what a person has seen and resumed does not any more.
@@ -70,7 +71,7 @@ CREATE TABLE tenantry.quarantines (
   tenant_id    text NOT NULL REFERENCES tenantry.tenants,
   release_id   text NOT NULL REFERENCES tenantry.releases,
   rollout_id   text REFERENCES tenantry.rollouts,
-  operation_id text REFERENCES tenantry.operations,
+  operation_id text,
   evidence     jsonb NOT NULL,
   at           timestamptz NOT NULL DEFAULT now(),
   released_at  timestamptz,
@@ -82,20 +83,24 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
   ('rollout', 'migrate', 'none', false, 1, true, '{}',
    '{"release": {"type": "word", "required": true}}');
 
--- Whoever moves a rollout on listens here: a child has ended, or a person has decided.
-CREATE FUNCTION tenantry.announce_child() RETURNS trigger
+-- Whoever moves a rollout on listens here: a child has ended, or a person has decided. Said by statement, with the other announcements: a
+-- trigger for each row would cost every operation of the fleet.
+CREATE OR REPLACE FUNCTION tenantry.announce_moved() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET enable_hashjoin = on
+SET enable_nestloop = off -- a plan from when one row moved would compare all with all when a hundred do
 AS $$
 BEGIN
-  PERFORM pg_notify('tenantry_rollouts', NEW.parent_id);
+  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text),
+          CASE WHEN n.parent_id IS NOT NULL AND n.state NOT IN ('running', 'queued', 'retrying') THEN pg_notify('tenantry_rollouts', n.parent_id) END
+  FROM new_rows n
+  JOIN old_rows o ON o.id = n.id
+  WHERE n.state <> o.state
+  ORDER BY n.seq;
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER announce_child AFTER UPDATE OF state ON tenantry.operations
-  FOR EACH ROW
-  WHEN (NEW.parent_id IS NOT NULL AND NEW.state <> OLD.state AND NEW.state NOT IN ('running', 'queued', 'retrying'))
-  EXECUTE FUNCTION tenantry.announce_child();
 
 -- open_rollout locks a rollout for a person's decision, or refuses.
 CREATE FUNCTION tenantry.open_rollout(p_id text) RETURNS tenantry.rollouts
