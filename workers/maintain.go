@@ -20,13 +20,20 @@ type chore struct {
 	do    func(ctx context.Context) error
 }
 
+// prompt is a chore that is also done at once when something is said on a channel of the control database. What is said while it is being
+// done is one more reason to do it, however often it is said. Its intervals are for what was not heard.
+type prompt struct {
+	chore
+
+	channel string
+}
+
 // chores looks after what nobody asks for.
 type chores struct {
 	pool   *pgxpool.Pool
 	life   *life
 	ledger *ledger
 	log    zerolog.Logger
-	warm   chan struct{} // signalled when a warm database was claimed
 }
 
 func (c *chores) list(lease time.Duration) []chore {
@@ -39,36 +46,32 @@ func (c *chores) list(lease time.Duration) []chore {
 	}
 }
 
+func (c *chores) prompts() []prompt {
+	return []prompt{
+		{chore{"refill_warm", 5 * time.Second, c.refillWarm}, "tenantry_warm"},  // a warm database was claimed
+		{chore{"rollouts", time.Second, c.advanceRollouts}, "tenantry_parents"}, // a child has ended, or a person has decided
+	}
+}
+
 // run does one chore at its intervals, with jitter so that workers do not do it all at once, until ctx ends.
 func (c *chores) run(ctx context.Context, ch chore) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(ch.every*3/4 + rand.N(ch.every/2)):
+		case <-time.After(ch.pause()):
 		}
 		c.once(ctx, ch)
 	}
 }
+
+func (ch chore) pause() time.Duration { return ch.every*3/4 + rand.N(ch.every/2) }
 
 func (c *chores) once(ctx context.Context, ch chore) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	if err := ch.do(ctx); err != nil && ctx.Err() == nil {
 		c.log.Warn().Err(err).Str("chore", ch.name).Msg("chore not done, it comes again")
-	}
-}
-
-// runWarm refills the warm pools when one was claimed, and every five seconds.
-func (c *chores) runWarm(ctx context.Context) {
-	for {
-		c.once(ctx, chore{name: "refill_warm", do: c.refillWarm})
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.warm:
-		case <-time.After(4*time.Second + rand.N(2*time.Second)):
-		}
 	}
 }
 
@@ -182,42 +185,4 @@ func (c *chores) sweepFences(ctx context.Context) error {
 		return fmt.Errorf("sweep fences: %w", err)
 	}
 	return nil
-}
-
-// listenWarm hears when a warm database was claimed, so that its place is filled at once.
-func (c *chores) listenWarm(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := c.listenWarmOnce(ctx); err != nil && ctx.Err() == nil {
-			c.log.Warn().Err(err).Msg("claims of warm databases are not heard; pools are refilled every few seconds")
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-func (c *chores) listenWarmOnce(ctx context.Context) error {
-	conn, err := c.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	raw := conn.Hijack() // it listens: not for others
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = raw.Close(ctx)
-	}()
-	if _, err := raw.Exec(ctx, `LISTEN tenantry_warm`); err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	for {
-		if _, err := raw.WaitForNotification(ctx); err != nil {
-			return fmt.Errorf("wait for notification: %w", err)
-		}
-		select {
-		case c.warm <- struct{}{}:
-		default:
-		}
-	}
 }

@@ -199,14 +199,14 @@ func (g *generation) spawn(f func()) {
 }
 
 func (rt *Runtime) startChores(g *generation, led *ledger) {
-	c := &chores{pool: rt.pools.ledger, life: g.life, ledger: led, log: g.log, warm: make(chan struct{}, 1)}
+	c := &chores{pool: rt.pools.ledger, life: g.life, ledger: led, log: g.log}
 	ctx := g.log.WithContext(g.life.ctx)
 	for _, ch := range c.list(rt.cfg.Lease) {
 		g.spawn(func() { c.run(ctx, ch) })
 	}
-	g.spawn(func() { c.runWarm(ctx) })
-	g.spawn(func() { c.listenWarm(ctx) })
-	g.spawn(func() { c.coordinate(ctx) })
+	for _, p := range c.prompts() {
+		g.spawn(func() { c.attend(ctx, p) })
+	}
 	g.spawn(func() { rt.dir.Follow(ctx, rt.cache, g.life.acknowledge) })
 	g.spawn(func() { rt.shareBudgets(ctx, g.life) })
 }

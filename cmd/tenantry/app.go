@@ -160,6 +160,16 @@ func (a *app) registry(ctx context.Context) (*tenants.Registry, error) {
 	return tenants.NewRegistry(pool, keys), nil
 }
 
+// tenantOf opens the registry and reads a tenant by its slug or id.
+func (a *app) tenantOf(ctx context.Context, slugOrID string) (*tenants.Registry, tenants.Tenant, error) {
+	reg, err := a.registry(ctx)
+	if err != nil {
+		return nil, tenants.Tenant{}, err
+	}
+	t, err := reg.Tenant(ctx, slugOrID)
+	return reg, t, err
+}
+
 func (a *app) jobs(ctx context.Context) (*jobs.Client, error) {
 	pool, err := a.control(ctx)
 	if err != nil {

@@ -27,11 +27,7 @@ func (a *app) tenantPin() *cobra.Command {
 				}
 				end = day
 			}
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), args[0])
+			reg, t, err := a.tenantOf(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -58,11 +54,7 @@ func (a *app) tenantUnpin() *cobra.Command {
 	return &cobra.Command{
 		Use: "unpin TENANT", Short: "Let a pinned tenant come to newer releases again", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), args[0])
+			reg, t, err := a.tenantOf(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

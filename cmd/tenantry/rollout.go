@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/avenit/tenantry/migrations/rollout"
@@ -180,7 +179,7 @@ func (a *app) rolloutStart() *cobra.Command {
 			}
 			id, plan, err := rollout.Start(c.Context(), pool, args[0], s, p, a.requester())
 			if err != nil {
-				return refusal(err)
+				return err
 			}
 			if !a.json() {
 				a.printPlan(plan)
@@ -199,18 +198,6 @@ func (a *app) rolloutStart() *cobra.Command {
 	c.Flags().BoolVar(&w.wait, "wait", false, "wait until it has ended or is paused")
 	c.Flags().DurationVar(&w.timeout, "timeout", 24*time.Hour, "with --wait: how long; then exit 5")
 	return c
-}
-
-// refusal says a refusal of the control database with its way out.
-func refusal(err error) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || !strings.HasPrefix(pg.Code, "TY") {
-		return err
-	}
-	if pg.Hint != "" {
-		return fmt.Errorf("%s\n  %s", pg.Message, pg.Hint)
-	}
-	return errors.New(pg.Message)
 }
 
 func (a *app) showRollout(c *cobra.Command, id string) error {
@@ -308,7 +295,7 @@ func (a *app) decide(use, short string, do func(c *cobra.Command, id string) err
 				return err
 			}
 			if err := do(c, r.ID); err != nil {
-				return refusal(err)
+				return err
 			}
 			return a.showRollout(c, r.ID)
 		},
@@ -341,11 +328,7 @@ func (a *app) rolloutRetry() *cobra.Command {
 	c := a.decide("retry [ROLLOUT]", "Take failed tenants up again, out of quarantine", func(c *cobra.Command, id string) error {
 		tenantID := ""
 		if tenant != "" {
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), tenant)
+			_, t, err := a.tenantOf(c.Context(), tenant)
 			if err != nil {
 				return err
 			}

@@ -132,11 +132,7 @@ then the one with the most room.`,
 }
 
 func (a *app) showTenant(c *cobra.Command, idOrSlug, operation string) error {
-	reg, err := a.registry(c.Context())
-	if err != nil {
-		return err
-	}
-	t, err := reg.Tenant(c.Context(), idOrSlug)
+	_, t, err := a.tenantOf(c.Context(), idOrSlug)
 	if err != nil {
 		return err
 	}
@@ -214,11 +210,7 @@ func (a *app) tenantShow() *cobra.Command {
 			if a.json() {
 				return a.showTenant(c, args[0], "")
 			}
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), args[0])
+			_, t, err := a.tenantOf(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -263,11 +255,7 @@ migrator changes the schema. It needs TENANTRY_SECRET_KEY. Treat the output as a
 			if a.env.SecretKey == "" {
 				return usageError("TENANTRY_SECRET_KEY is not set: the password is sealed with it")
 			}
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), args[0])
+			reg, t, err := a.tenantOf(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -299,11 +287,7 @@ func (a *app) tenantLabel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reg, err := a.registry(c.Context())
-			if err != nil {
-				return err
-			}
-			t, err := reg.Tenant(c.Context(), args[0])
+			reg, t, err := a.tenantOf(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -103,7 +103,9 @@ SET enable_hashjoin = on
 SET enable_nestloop = off -- a plan from when one row moved would compare all with all when a hundred do
 AS $$
 BEGIN
-  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text)
+  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text),
+          -- Whoever waits for the children of an operation.
+          CASE WHEN n.parent_id IS NOT NULL AND n.state NOT IN ('queued', 'running', 'retrying') THEN pg_notify('tenantry_parents', n.parent_id) END
   FROM new_rows n
   JOIN old_rows o ON o.id = n.id
   WHERE n.state <> o.state

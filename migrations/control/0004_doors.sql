@@ -199,6 +199,15 @@ AS $$
   SELECT pg_advisory_xact_lock(hashtextextended('tenantry.limits', 0))
 $$;
 
+-- purges_of_the_hour counts purges that were asked for within an hour, or retried.
+CREATE FUNCTION tenantry.purges_of_the_hour() RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+  SELECT count(*) FROM tenantry.operations o
+  WHERE o.kind = 'purge' AND o.state <> 'cancelled'
+    AND (o.created_at > now() - interval '1 hour' OR (o.finished_at IS NULL AND o.updated_at > now() - interval '1 hour'))
+$$;
+
 -- check_mass refuses what looks like a mistake with many tenants, unless the one tenant is forced by name. Limits are counted one
 -- caller at a time, or two could pass the same count: the caller has taken limits_turn.
 CREATE FUNCTION tenantry.check_mass(p_kind text, p_tenant tenantry.tenants, p_force text) RETURNS void
@@ -216,9 +225,7 @@ BEGIN
   END IF;
   IF p_kind = 'purge' THEN
     v_limit := tenantry.setting('purges_per_hour')::bigint;
-    SELECT count(*) INTO v_count FROM tenantry.operations o
-    WHERE o.kind = 'purge' AND o.state <> 'cancelled'
-      AND (o.created_at > now() - interval '1 hour' OR (o.finished_at IS NULL AND o.updated_at > now() - interval '1 hour')); -- asked for, or retried
+    v_count := tenantry.purges_of_the_hour();
     IF v_count >= v_limit THEN
       PERFORM tenantry.refuse('TY004', 'force', format('%s tenants were purged within an hour, the limit is %s', v_count, v_limit),
         format('wait, or force this one by name: force = %s, or raise purges_per_hour', p_tenant.slug));
@@ -533,10 +540,7 @@ BEGIN
     RETURN 0;
   END IF;
   PERFORM tenantry.limits_turn();
-  SELECT tenantry.setting('purges_per_hour')::bigint - count(*) INTO v_room
-  FROM tenantry.operations o
-  WHERE o.kind = 'purge' AND o.state <> 'cancelled'
-      AND (o.created_at > now() - interval '1 hour' OR (o.finished_at IS NULL AND o.updated_at > now() - interval '1 hour')); -- asked for, or retried
+  v_room := tenantry.setting('purges_per_hour')::bigint - tenantry.purges_of_the_hour();
   FOR v_tenant IN
     SELECT t.id, t.slug, t.delete_after
     FROM tenantry.tenants t

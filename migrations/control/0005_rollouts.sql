@@ -79,28 +79,41 @@ CREATE TABLE tenantry.quarantines (
 );
 CREATE UNIQUE INDEX quarantines_open ON tenantry.quarantines (tenant_id) WHERE released_at IS NULL;
 
+-- What decides whether a tenant can be brought to a release, in one place.
+CREATE VIEW tenantry.rollout_candidates AS
+SELECT t.id AS tenant_id, t.slug, t.labels, t.database_id, d.node_id, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AS active,
+       coalesce(pr.seq, 9223372036854775807) AS pinned_seq, coalesce(p.reason, '') AS pin_reason,
+       EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined
+FROM tenantry.tenants t
+JOIN tenantry.databases d ON d.id = t.database_id
+JOIN tenantry.nodes n ON n.id = d.node_id
+JOIN tenantry.releases r ON r.id = d.release_id
+LEFT JOIN tenantry.pins p ON p.tenant_id = t.id AND p.until > now()
+LEFT JOIN tenantry.releases pr ON pr.id = p.release_id
+WHERE t.state <> 'deleted';
+
+-- skipped says why a tenant is left alone, or pending. rollout.Assign says the same of a plan.
+CREATE FUNCTION tenantry.skipped(c tenantry.rollout_candidates, p_target bigint) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT CASE WHEN c.release_seq >= p_target THEN 'skipped_uptodate'
+              WHEN NOT c.active THEN 'skipped_inactive'
+              WHEN c.quarantined THEN 'skipped_quarantined'
+              WHEN c.pinned_seq < p_target THEN 'skipped_pinned'
+              ELSE 'pending' END
+$$;
+
+-- selected says whether a rollout's selector, as rollout.Selector, matches.
+CREATE FUNCTION tenantry.selected(p_selector jsonb, p_labels jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+  SELECT p_labels @> coalesce(p_selector -> 'labels', '{}')
+     AND coalesce(p_selector ->> 'channel', '') IN ('', coalesce(p_labels ->> 'channel', 'stable'))
+$$;
+
 INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
   ('rollout', 'migrate', 'none', false, 1, true, '{}',
    '{"release": {"type": "word", "required": true}}');
-
--- Whoever moves a rollout on listens here: a child has ended, or a person has decided. Said by statement, with the other announcements: a
--- trigger for each row would cost every operation of the fleet.
-CREATE OR REPLACE FUNCTION tenantry.announce_moved() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog
-SET enable_hashjoin = on
-SET enable_nestloop = off -- a plan from when one row moved would compare all with all when a hundred do
-AS $$
-BEGIN
-  PERFORM pg_notify('tenantry_operations', json_build_object('id', n.id, 'kind', n.kind, 'tenant', n.tenant_id, 'state', n.state)::text),
-          CASE WHEN n.parent_id IS NOT NULL AND n.state NOT IN ('running', 'queued', 'retrying') THEN pg_notify('tenantry_rollouts', n.parent_id) END
-  FROM new_rows n
-  JOIN old_rows o ON o.id = n.id
-  WHERE n.state <> o.state
-  ORDER BY n.seq;
-  RETURN NULL;
-END
-$$;
 
 -- open_rollout locks a rollout for a person's decision, or refuses.
 CREATE FUNCTION tenantry.open_rollout(p_id text) RETURNS tenantry.rollouts
@@ -156,13 +169,11 @@ BEGIN
   INSERT INTO tenantry.rollouts (id, release_id, operation_id, selector, policy, waves, started_by)
   VALUES (v_rollout, v_release.id, v_operation, p_selector, p_policy, p_waves, p_by);
   INSERT INTO tenantry.rollout_members (rollout_id, tenant_id, node_id, wave, position, state, from_release, ended_at)
-  SELECT v_rollout, m.tenant_id, d.node_id, m.wave, m.n, m.state, r.name, CASE WHEN m.state <> 'pending' THEN now() END
+  SELECT v_rollout, m.tenant_id, c.node_id, m.wave, m.n, m.state, c.release, CASE WHEN m.state <> 'pending' THEN now() END
   FROM unnest(p_tenants, p_wave, p_states) WITH ORDINALITY AS m (tenant_id, wave, state, n)
-  JOIN tenantry.tenants t ON t.id = m.tenant_id
-  JOIN tenantry.databases d ON d.id = t.database_id
-  JOIN tenantry.releases r ON r.id = d.release_id;
+  JOIN tenantry.rollout_candidates c ON c.tenant_id = m.tenant_id;
   PERFORM tenantry.give_to_new(r) FROM tenantry.rollouts r WHERE r.id = v_rollout;
-  PERFORM pg_notify('tenantry_rollouts', v_operation);
+  PERFORM pg_notify('tenantry_parents', v_operation);
   RETURN v_rollout;
 END
 $$;
@@ -174,6 +185,7 @@ SET search_path = pg_catalog
 AS $$
 DECLARE
   v record;
+  v_ended bigint;
 BEGIN
   -- Retries are used up, or its workers died: the tenant must not wait for a person as well.
   FOR v IN
@@ -197,13 +209,18 @@ BEGIN
     FROM tenantry.operations o
     WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.id = m.operation_id AND o.finished_at IS NOT NULL
     RETURNING m.*
+  ), quarantined AS (
+    INSERT INTO tenantry.quarantines (tenant_id, release_id, rollout_id, operation_id, evidence)
+    SELECT e.tenant_id, r.release_id, p_id, e.operation_id, e.failure
+    FROM ended e
+    JOIN tenantry.rollouts r ON r.id = p_id
+    WHERE e.state = 'failed'
+    ON CONFLICT DO NOTHING
   )
-  INSERT INTO tenantry.quarantines (tenant_id, release_id, rollout_id, operation_id, evidence)
-  SELECT e.tenant_id, r.release_id, p_id, e.operation_id, e.failure
-  FROM ended e
-  JOIN tenantry.rollouts r ON r.id = p_id
-  WHERE e.state = 'failed'
-  ON CONFLICT DO NOTHING;
+  SELECT count(*) INTO v_ended FROM ended;
+  IF v_ended > 0 THEN
+    PERFORM tenantry.show_rollout(r) FROM tenantry.rollouts r WHERE r.id = p_id;
+  END IF;
 END
 $$;
 
@@ -218,7 +235,7 @@ DECLARE
   v_release tenantry.releases;
   v_kind tenantry.kinds;
   v record;
-  v_skip text;
+  v_state text;
   v_begun integer := 0;
 BEGIN
   SELECT r.* INTO STRICT v_rollout FROM tenantry.rollouts r WHERE r.id = p_id;
@@ -231,23 +248,16 @@ BEGIN
       ORDER BY m.position
       LIMIT p_most
     )
-    SELECT t.id, t.state, t.database_id, t.current_operation_id
+    SELECT t.id, t.database_id
     FROM tenantry.tenants t
     WHERE t.id IN (SELECT next.tenant_id FROM next)
     ORDER BY t.id
     FOR NO KEY UPDATE OF t SKIP LOCKED
   LOOP
-    SELECT CASE WHEN v.state <> 'active' THEN 'skipped_inactive'
-                WHEN r.seq >= v_release.seq THEN 'skipped_uptodate'
-                WHEN EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = v.id AND q.released_at IS NULL) THEN 'skipped_quarantined'
-                WHEN EXISTS (SELECT FROM tenantry.pins p JOIN tenantry.releases pr ON pr.id = p.release_id
-                             WHERE p.tenant_id = v.id AND p.until > now() AND pr.seq < v_release.seq) THEN 'skipped_pinned' END
-    INTO v_skip
-    FROM tenantry.databases d
-    JOIN tenantry.releases r ON r.id = d.release_id
-    WHERE d.id = v.database_id;
-    IF v_skip IS NOT NULL THEN
-      UPDATE tenantry.rollout_members SET state = v_skip, ended_at = now() WHERE rollout_id = p_id AND tenant_id = v.id;
+    -- Looked at again under the lock.
+    SELECT tenantry.skipped(c, v_release.seq) INTO v_state FROM tenantry.rollout_candidates c WHERE c.tenant_id = v.id;
+    IF v_state IS DISTINCT FROM 'pending' THEN -- no candidate at all any more when it is deleted
+      UPDATE tenantry.rollout_members SET state = coalesce(v_state, 'skipped_inactive'), ended_at = now() WHERE rollout_id = p_id AND tenant_id = v.id;
       CONTINUE;
     END IF;
     UPDATE tenantry.rollout_members
@@ -271,21 +281,14 @@ DECLARE
   v_taken integer;
 BEGIN
   WITH late AS (
-    SELECT t.id AS tenant_id, d.node_id, have.name AS from_release, ro.wave
+    SELECT c.tenant_id, c.node_id, c.release AS from_release, ro.wave
     FROM tenantry.rollouts ro
     JOIN tenantry.releases target ON target.id = ro.release_id
-    JOIN tenantry.tenants t ON t.state = 'active'
-      AND t.labels @> coalesce(ro.selector -> 'labels', '{}')
-      AND coalesce(ro.selector ->> 'channel', '') IN ('', coalesce(t.labels ->> 'channel', 'stable'))
-    JOIN tenantry.databases d ON d.id = t.database_id
-    JOIN tenantry.releases have ON have.id = d.release_id AND have.seq < target.seq
-    LEFT JOIN tenantry.rollout_members m ON m.rollout_id = ro.id AND m.tenant_id = t.id
+    JOIN tenantry.rollout_candidates c ON tenantry.selected(ro.selector, c.labels) AND tenantry.skipped(c, target.seq) = 'pending'
+    LEFT JOIN tenantry.rollout_members m ON m.rollout_id = ro.id AND m.tenant_id = c.tenant_id
     WHERE ro.id = p_id
       AND (m.tenant_id IS NULL OR m.state = 'skipped_inactive')
-      AND NOT EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL)
-      AND NOT EXISTS (SELECT FROM tenantry.pins p JOIN tenantry.releases pr ON pr.id = p.release_id
-                      WHERE p.tenant_id = t.id AND p.until > now() AND pr.seq < target.seq)
-      AND NOT EXISTS (SELECT FROM tenantry.rollout_members o WHERE o.tenant_id = t.id AND o.state IN ('pending', 'applying'))
+      AND NOT EXISTS (SELECT FROM tenantry.rollout_members o WHERE o.tenant_id = c.tenant_id AND o.state IN ('pending', 'applying'))
   )
   INSERT INTO tenantry.rollout_members (rollout_id, tenant_id, node_id, wave, position, state, from_release)
   SELECT p_id, late.tenant_id, late.node_id, late.wave, 1000000, 'pending', late.from_release FROM late
@@ -329,6 +332,26 @@ BEGIN
 END
 $$;
 
+-- show_rollout writes how far a rollout is into its operation, for whoever watches operations.
+CREATE FUNCTION tenantry.show_rollout(v tenantry.rollouts) RETURNS void
+LANGUAGE sql
+AS $$
+  UPDATE tenantry.operations o
+  SET step = CASE WHEN v.finished_at IS NOT NULL THEN v.state
+                  ELSE v.state || CASE WHEN v.reason <> '' THEN ' (' || v.reason || ')' ELSE '' END || ', wave ' || v.wave + 1 || ' of ' || v.waves END,
+      progress_done = coalesce(m.done, 0), progress_total = coalesce(m.total, 0),
+      state = CASE v.state WHEN 'aborted' THEN 'cancelled' WHEN 'completed' THEN 'succeeded' WHEN 'completed_with_exceptions' THEN 'succeeded' ELSE 'running' END,
+      result = CASE WHEN v.finished_at IS NOT NULL THEN jsonb_build_object('rollout', v.id, 'state', v.state, 'members', coalesce(m.members, '{}')) END,
+      finished_at = v.finished_at, updated_at = now()
+  FROM (
+    SELECT sum(n) FILTER (WHERE s.state IN ('done', 'failed', 'waived')) AS done,
+           sum(n) FILTER (WHERE s.state NOT LIKE 'skipped%') AS total,
+           jsonb_object_agg(s.state, s.n) AS members
+    FROM (SELECT state, count(*) AS n FROM tenantry.rollout_members WHERE rollout_id = v.id GROUP BY state) s
+  ) m
+  WHERE o.id = v.operation_id
+$$;
+
 -- move_rollout writes what was decided. The caller holds the rollout.
 CREATE FUNCTION tenantry.move_rollout(p_id text, p_state text, p_reason text, p_detail text, p_wave integer, p_bake interval, p_gated boolean) RETURNS void
 LANGUAGE plpgsql
@@ -346,25 +369,11 @@ BEGIN
       finished_at = CASE WHEN p_state IN ('completed', 'completed_with_exceptions', 'aborted') THEN now() END
   WHERE r.id = p_id
   RETURNING r.* INTO v;
-  UPDATE tenantry.operations o
-  SET step = CASE WHEN v.finished_at IS NOT NULL THEN v.state
-                  ELSE v.state || CASE WHEN v.reason <> '' THEN ' (' || v.reason || ')' ELSE '' END || ', wave ' || v.wave + 1 || ' of ' || v.waves END,
-      progress_done = p.done, progress_total = p.total,
-      state = CASE v.state WHEN 'aborted' THEN 'cancelled' WHEN 'completed' THEN 'succeeded' WHEN 'completed_with_exceptions' THEN 'succeeded' ELSE 'running' END,
-      result = CASE WHEN v.finished_at IS NOT NULL THEN jsonb_build_object('rollout', v.id, 'state', v.state, 'members', p.members) END,
-      finished_at = v.finished_at, updated_at = now()
-  FROM (
-    SELECT sum(n) FILTER (WHERE s.state IN ('done', 'failed', 'waived')) AS done,
-           sum(n) FILTER (WHERE s.state NOT LIKE 'skipped%') AS total,
-           jsonb_object_agg(s.state, s.n) AS members
-    FROM (SELECT m.state, count(*) AS n FROM tenantry.rollout_members m WHERE m.rollout_id = p_id GROUP BY m.state) s
-  ) c
-  CROSS JOIN LATERAL (SELECT coalesce(c.done, 0) AS done, coalesce(c.total, 0) AS total, coalesce(c.members, '{}') AS members) p
-  WHERE o.id = v.operation_id;
+  PERFORM tenantry.show_rollout(v);
   IF v.state IN ('running', 'completed', 'completed_with_exceptions') THEN
     PERFORM tenantry.give_to_new(v);
   END IF;
-  PERFORM pg_notify('tenantry_rollouts', v.operation_id);
+  PERFORM pg_notify('tenantry_parents', v.operation_id);
 END
 $$;
 
@@ -461,7 +470,7 @@ BEGIN
   IF v.state = 'baking' AND v_tenants <> '{}' THEN
     PERFORM tenantry.move_rollout(p_id, 'running', '', '', v.wave, NULL, false);
   END IF;
-  PERFORM pg_notify('tenantry_rollouts', v.operation_id);
+  PERFORM pg_notify('tenantry_parents', v.operation_id);
   RETURN cardinality(v_tenants);
 END
 $$;

@@ -66,24 +66,15 @@ func Make(ctx context.Context, db DB, release string, s Selector, p Policy) (Pla
 func candidates(ctx context.Context, db DB, s Selector) ([]Candidate, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	labels := s.Labels
-	if labels == nil {
-		labels = map[string]string{}
+	selector, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode selector: %w", err)
 	}
 	rows, err := db.Query(ctx, `
-		SELECT t.id AS tenant_id, t.slug, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AS active,
-		       coalesce(pr.seq, 9223372036854775807) AS pinned_seq, coalesce(p.reason, '') AS pin_reason,
-		       EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined
-		FROM tenantry.tenants t
-		JOIN tenantry.databases d ON d.id = t.database_id
-		JOIN tenantry.nodes n ON n.id = d.node_id
-		JOIN tenantry.releases r ON r.id = d.release_id
-		LEFT JOIN tenantry.pins p ON p.tenant_id = t.id AND p.until > now()
-		LEFT JOIN tenantry.releases pr ON pr.id = p.release_id
-		WHERE t.state <> 'deleted'
-		  AND t.labels @> $1::jsonb
-		  AND ($2 = '' OR coalesce(t.labels ->> 'channel', 'stable') = $2)
-		ORDER BY t.id`, labels, s.Channel)
+		SELECT tenant_id, slug, node, release, release_seq, active, pinned_seq, pin_reason, quarantined
+		FROM tenantry.rollout_candidates
+		WHERE tenantry.selected($1, labels)
+		ORDER BY tenant_id`, string(selector))
 	if err != nil {
 		return nil, fmt.Errorf("read tenants: %w", err)
 	}

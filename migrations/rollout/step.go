@@ -28,24 +28,24 @@ type DB interface {
 
 // queryTimeout bounds a transaction on the control database; gateTimeout a gate's query.
 const (
-	queryTimeout = 30 * time.Second
-	gateTimeout  = 30 * time.Second
+	queryTimeout = 15 * time.Second
+	gateTimeout  = 10 * time.Second
 )
 
-// Advance moves a rollout on as far as it goes now, and says when to look again at the latest: zero is when something has happened.
-func Advance(ctx context.Context, db DB, id string) (time.Time, error) {
+// Advance moves a rollout on as far as it goes now.
+func Advance(ctx context.Context, db DB, id string) error {
 	for {
 		v, d, err := step(ctx, db, id)
 		if err != nil {
-			return time.Time{}, err
+			return err
 		}
 		switch {
 		case d.AskGate:
 			if err := askGate(ctx, db, id, v); err != nil {
-				return time.Time{}, err
+				return err
 			}
 		case d.To == "" || d.To.Final() || d.To == Paused:
-			return v.BakeUntil, nil
+			return nil
 		}
 	}
 }
@@ -110,11 +110,15 @@ func load(ctx context.Context, tx pgx.Tx, id string) (View, time.Time, error) {
 	var now time.Time
 	var bake *time.Time
 	err := tx.QueryRow(ctx, `
-		SELECT r.state, r.reason, r.wave, r.waves, r.bake_until, r.gated, o.cancel_asked, r.policy, clock_timestamp(),
-		       (SELECT count(*) FROM tenantry.rollout_members m WHERE m.rollout_id = r.id AND m.state NOT LIKE 'skipped%'),
-		       (SELECT count(*) FROM tenantry.rollout_members m WHERE m.rollout_id = r.id AND m.state NOT IN ('pending', 'applying', 'done', 'skipped_uptodate'))
+		SELECT r.state, r.reason, r.wave, r.waves, r.bake_until, r.gated, o.cancel_asked, r.policy, clock_timestamp(), m.changing, m.exceptions
 		FROM tenantry.rollouts r
 		JOIN tenantry.operations o ON o.id = r.operation_id
+		CROSS JOIN LATERAL (
+		  SELECT count(*) FILTER (WHERE state NOT LIKE 'skipped%') AS changing,
+		         count(*) FILTER (WHERE state NOT IN ('pending', 'applying', 'done', 'skipped_uptodate')) AS exceptions
+		  FROM tenantry.rollout_members
+		  WHERE rollout_id = r.id
+		) m
 		WHERE r.id = $1`, id).Scan(&v.State, &v.Reason, &v.Wave, &v.Waves, &bake, &v.Gated, &v.AbortAsked, &v.Policy, &now, &v.Changing, &v.Exceptions)
 	if err != nil {
 		return v, now, fmt.Errorf("read rollout: %w", err)
