@@ -34,6 +34,6 @@
 //
 // # Cost
 //
-// A database that is up to date costs two round trips; a file that runs in a transaction two more, however many
+// A database that is up to date costs three round trips; a file that runs in a transaction two more, however many
 // statements it has. PostgreSQL 14 or later is needed.
 package apply

@@ -83,11 +83,11 @@ const askLockTimeout = 2 * time.Second
 func (s *session) send(ctx context.Context, u unit) error {
 	statement := u.statements[0]
 	once := func(lockTimeout time.Duration) error {
-		replies, err := s.exchange(ctx, []command{aloneTimeouts(lockTimeout), {sql: statement.SQL}})
+		replies, err := s.exchange(ctx, append(s.aloneTimeouts(lockTimeout), command{sql: statement.SQL}))
 		if err != nil {
 			return err
 		}
-		return replies[1].err
+		return replies[len(replies)-1].err
 	}
 	switch {
 	case statement.Alone.Patient:

@@ -77,13 +77,9 @@ func isRetried(err error) bool {
 // execute begins the transaction and runs the unit's statements, all in one round trip. It returns how long each took
 // and leaves the transaction open; after an error it is rolled back.
 func (s *session) execute(ctx context.Context, u unit, lockTimeout time.Duration) ([]time.Duration, error) {
-	commands := []command{
-		{sql: "RESET ALL"},
-		s.settings(),
-		{sql: "SELECT set_config('application_name', $1, false)", args: []string{s.name}, cut: true},
-		{sql: "BEGIN"},
-		transactionTimeouts(shared(lockTimeout, len(u.statements)), s.statementTimeout(u)),
-	}
+	commands := append(s.renew(), command{sql: "BEGIN"})
+	commands = append(commands, transactionTimeouts(shared(lockTimeout, len(u.statements)), s.statementTimeout(u))...)
+	s.settled = false
 	head := len(commands)
 	for _, statement := range u.statements {
 		commands = append(commands, command{sql: statement.SQL, live: true})
