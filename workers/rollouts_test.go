@@ -64,6 +64,10 @@ func TestRolloutReachesEverybody(t *testing.T) {
 	r := awaitRollout(t, f, id, rollout.Completed)
 	require.Equal(t, 12, r.Of(-1, rollout.Done))
 	require.Equal(t, 3, r.Of(0, rollout.Done))
+	var pace rollout.Pace
+	require.NoError(t, f.Pool.QueryRow(t.Context(), `SELECT parallel, best_ms FROM tenantry.rollout_paces WHERE rollout_id = $1`, id).Scan(&pace.Parallel, &pace.BestMS))
+	require.InDelta(t, 17, pace.Parallel, 15, "in its bounds")
+	require.Positive(t, pace.BestMS, "the node's latency was measured")
 	for i := range 12 {
 		require.Equal(t, "next", f.Tenant(t, fmt.Sprintf("t%02d", i)).Release)
 	}

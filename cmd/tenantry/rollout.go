@@ -49,7 +49,7 @@ func (o *rolloutFlags) register(c *cobra.Command) {
 	f.StringVar(&o.waves, "waves", "1%,10%,50%,100%", "the `shares` of the fleet that are done when each wave ends")
 	f.StringSliceVar(&o.canary, "canary", nil, "`slugs` of tenants that come first, in a wave of their own")
 	f.DurationVar(&o.bake, "bake", 10*time.Minute, "the rest between two waves; 0 is none")
-	f.IntVar(&o.parallel, "parallel", 6, "tenants of one node that are under way at a time")
+	f.IntVar(&o.parallel, "parallel", 0, "tenants of one node that are under way at a time; 0 begins with 4 and goes by how fast the node lets them in")
 	f.StringVar(&o.maxFailures, "max-failures", "", "how many tenants may fail, `N or P%`, before it pauses; in the first wave none may (2 or 1% if not given)")
 	f.StringVar(&o.gate, "gate", "", "a `file` with a query on the control database, asked after each wave: go on if its one row is true")
 	f.StringVar(&o.onError, "on-error", "pause", "pause or continue when tenants fail")
@@ -81,8 +81,8 @@ func (o *rolloutFlags) read() (rollout.Selector, rollout.Policy, error) {
 		}
 		p.Gate = strings.TrimSuffix(strings.TrimSpace(string(body)), ";")
 	}
-	if o.parallel < 1 {
-		return s, p, usageError("--parallel: %d is not from 1 to 1000", o.parallel)
+	if o.parallel < 0 {
+		return s, p, usageError("--parallel: %d is not from 0 to 1000", o.parallel)
 	}
 	p.Canary, p.Parallel, p.OnError, p.Bake = o.canary, o.parallel, rollout.OnError(o.onError), o.bake
 	if o.bake <= 0 {
@@ -149,7 +149,10 @@ func (a *app) printPlan(plan rollout.Plan) {
 }
 
 func policyText(p rollout.Policy) string {
-	text := fmt.Sprintf("%d at a time on each node", p.Parallel)
+	text := "as many at a time as each node takes"
+	if p.Parallel > 0 {
+		text = fmt.Sprintf("%d at a time on each node", p.Parallel)
+	}
 	if p.Bake > 0 {
 		text += fmt.Sprintf(", %s between waves", p.Bake)
 	}

@@ -39,7 +39,7 @@ func TestRolloutByHand(t *testing.T) { //nolint:paralleltest // the environment 
 		{"plan", "r2", "--canary", "a5"},
 		{"plan", "r2", "--max-failures", "some"},
 		{"plan", "r2", "--on-error", "cry"},
-		{"plan", "r2", "--parallel", "0"},
+		{"plan", "r2", "--parallel", "-1"},
 		{"plan", "r2", "--channel", "gamma"},
 		{"plan", "r2", "--gate", "/nowhere.sql"},
 	} {

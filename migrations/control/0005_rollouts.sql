@@ -65,6 +65,16 @@ CREATE INDEX rollout_members_applying ON tenantry.rollout_members (rollout_id) W
 CREATE INDEX rollout_members_active ON tenantry.rollout_members (tenant_id) WHERE state IN ('pending', 'applying');
 CREATE INDEX rollout_members_operation ON tenantry.rollout_members (operation_id) WHERE operation_id IS NOT NULL;
 
+-- How many tenants of a node are under way at a time, where the policy leaves it to the node: see rollout.Pace.
+CREATE TABLE tenantry.rollout_paces (
+  rollout_id text NOT NULL REFERENCES tenantry.rollouts,
+  node_id    text NOT NULL REFERENCES tenantry.nodes,
+  parallel   integer NOT NULL CHECK (parallel > 0),
+  best_ms    double precision NOT NULL CHECK (best_ms >= 0),
+  since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (rollout_id, node_id)
+);
+
 -- Tenants whose migration failed for good, with what is known of it. They get no release until a person lets them.
 CREATE TABLE tenantry.quarantines (
   id           text PRIMARY KEY DEFAULT tenantry.new_id('qua'),

@@ -35,6 +35,15 @@ type NodeLoad struct {
 	Node     string
 	Pending  int // of the present wave
 	Applying int
+	Limit    int // of Applying, by the node's pace; a policy that says a number overrules it
+}
+
+// limit is how many tenants of a node may be under way.
+func (p Policy) limit(n NodeLoad) int {
+	if p.Parallel > 0 {
+		return p.Parallel
+	}
+	return n.Limit
 }
 
 // Failure is a way in which tenants failed, and how many did.
@@ -154,11 +163,11 @@ func (f Failure) String() string {
 	return f.Code + " at " + f.Statement
 }
 
-// begin fills every node up to the policy's number.
+// begin fills every node up to its limit.
 func begin(v View) []NodeLoad {
 	var list []NodeLoad
 	for _, n := range v.Nodes {
-		if more := min(v.Policy.Parallel-n.Applying, n.Pending); more > 0 {
+		if more := min(v.Policy.limit(n)-n.Applying, n.Pending); more > 0 {
 			list = append(list, NodeLoad{Node: n.Node, Pending: more})
 		}
 	}

@@ -37,12 +37,22 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 		w.members = append(w.members, member{node: fmt.Sprint("n", random.IntN(3)), wave: random.IntN(waves), state: rollout.Pending})
 	}
 	policy := rollout.Policy{
-		Bake: []time.Duration{-1, time.Minute}[random.IntN(2)], Parallel: 1 + random.IntN(5), Gate: []string{"", "SELECT true"}[random.IntN(2)],
+		Bake: []time.Duration{-1, time.Minute}[random.IntN(2)], Parallel: random.IntN(5), Gate: []string{"", "SELECT true"}[random.IntN(2)],
 		MaxFailures: rollout.Failures{Count: random.IntN(4), Percent: float64(random.IntN(20))},
 		OnError:     []rollout.OnError{rollout.PauseOnError, rollout.PauseOnError, rollout.ContinueOnError}[random.IntN(3)],
 	}.WithDefaults()
 	w.view = rollout.View{State: rollout.Running, Waves: waves, Policy: policy, Changing: len(w.members)}
 	return w
+}
+
+// paced is the limit of nodes whose policy leaves it to them.
+const paced = 3
+
+func (w *world) parallel() int {
+	if w.view.Policy.Parallel == 0 {
+		return paced
+	}
+	return w.view.Policy.Parallel
 }
 
 // look fills the view's counts in, as the database does.
@@ -52,7 +62,7 @@ func (w *world) look() {
 	for _, m := range w.members {
 		l := loads[m.node]
 		if l == nil {
-			l = &rollout.NodeLoad{Node: m.node}
+			l = &rollout.NodeLoad{Node: m.node, Limit: paced}
 			loads[m.node] = l
 		}
 		switch m.state {
@@ -145,7 +155,7 @@ func (w *world) begin(b rollout.NodeLoad) {
 			applying++
 		}
 	}
-	require.LessOrEqual(w.t, applying, w.view.Policy.Parallel, "too many at a time on one node")
+	require.LessOrEqual(w.t, applying, w.parallel(), "too many at a time on one node")
 }
 
 func (w *world) move(to rollout.State, wave int) {
@@ -290,7 +300,7 @@ func TestDecideBoundsTheDamage(t *testing.T) {
 			w.end()
 		}
 		nodes := 3
-		require.LessOrEqual(t, w.count(-1, rollout.Failed), max(2, w.view.Policy.MaxFailures.Count+1, 1+len(w.members)*int(w.view.Policy.MaxFailures.Percent)/100)+w.view.Policy.Parallel*nodes)
+		require.LessOrEqual(t, w.count(-1, rollout.Failed), max(2, w.view.Policy.MaxFailures.Count+1, 1+len(w.members)*int(w.view.Policy.MaxFailures.Percent)/100)+w.parallel()*nodes)
 	}
 }
 
@@ -307,19 +317,19 @@ func TestDecideByHand(t *testing.T) {
 			rollout.Decision{To: rollout.Completed},
 		},
 		"a node is filled up": {
-			rollout.View{State: rollout.Running, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 10, 3}, {"b", 0, 2}, {"c", 2, 0}}},
+			rollout.View{State: rollout.Running, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 10, 3, 0}, {"b", 0, 2, 0}, {"c", 2, 0, 0}}},
 			rollout.Decision{Begin: []rollout.NodeLoad{{Node: "a", Pending: 1}, {Node: "c", Pending: 2}}},
 		},
 		"one failure in the first wave": {
-			rollout.View{State: rollout.Running, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 1, 1}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 1}}},
+			rollout.View{State: rollout.Running, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 1, 1, 0}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 1}}},
 			rollout.Decision{To: rollout.Paused, Reason: rollout.Budget, Recall: true, Detail: "1 tenants failed, 0 may in wave 1 of 4; the last way: 22012 at 2.sql:4"},
 		},
 		"two different failures later": {
-			rollout.View{State: rollout.Running, Wave: 1, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 0, 1}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 1}, {"23505", "3.sql:1", 1}}},
+			rollout.View{State: rollout.Running, Wave: 1, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 0, 1, 0}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 1}, {"23505", "3.sql:1", 1}}},
 			rollout.Decision{},
 		},
 		"two of one kind": {
-			rollout.View{State: rollout.Running, Wave: 3, Waves: 4, Policy: policy, Changing: 1000, Nodes: []rollout.NodeLoad{{"a", 5, 1}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 2}}},
+			rollout.View{State: rollout.Running, Wave: 3, Waves: 4, Policy: policy, Changing: 1000, Nodes: []rollout.NodeLoad{{"a", 5, 1, 0}}, Failures: []rollout.Failure{{"22012", "2.sql:4", 2}}},
 			rollout.Decision{To: rollout.Paused, Wave: 3, Reason: rollout.Systemic, Recall: true, Detail: "2 tenants failed in the same way: 22012 at 2.sql:4"},
 		},
 		"a wave is over": {
@@ -335,7 +345,7 @@ func TestDecideByHand(t *testing.T) {
 			rollout.Decision{},
 		},
 		"paused": {
-			rollout.View{State: rollout.Paused, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 5, 0}}},
+			rollout.View{State: rollout.Paused, Waves: 4, Policy: policy, Changing: 100, Nodes: []rollout.NodeLoad{{"a", 5, 0, 0}}},
 			rollout.Decision{},
 		},
 		"its operation is cancelled": {

@@ -16,7 +16,7 @@ type Policy struct {
 	Canary []string `json:"canary,omitempty"`
 	// Bake is the time between two waves. Defaults to 10 minutes; negative is none.
 	Bake time.Duration `json:"bake_ns"`
-	// Parallel is how many tenants of one node are under way at a time. Defaults to 6.
+	// Parallel is how many tenants of one node are under way at a time. 0 leaves it to each node: see [Pace].
 	Parallel int `json:"parallel"`
 	// MaxFailures is how many tenants may fail, as a number and as a share of those that were to be changed, whichever is more, before
 	// the rollout pauses. In the first wave of several, none may. Defaults to 2, or 1 %.
@@ -55,9 +55,6 @@ func (p Policy) WithDefaults() Policy {
 		p.Bake = 10 * time.Minute
 	}
 	p.Bake = max(p.Bake, 0)
-	if p.Parallel == 0 {
-		p.Parallel = 6
-	}
 	if p.MaxFailures == (Failures{}) {
 		p.MaxFailures = Failures{Count: 2, Percent: 1}
 	}
@@ -79,8 +76,8 @@ func (p Policy) Validate() error {
 	if last != 100 {
 		return fmt.Errorf("waves: %s does not end with 100%%", wavesText(p.Waves))
 	}
-	if p.Parallel < 1 || p.Parallel > 1000 {
-		return fmt.Errorf("parallel: %d is not from 1 to 1000", p.Parallel)
+	if p.Parallel < 0 || p.Parallel > 1000 {
+		return fmt.Errorf("parallel: %d is not from 0 to 1000", p.Parallel)
 	}
 	if p.MaxFailures.Count < NoFailures.Count || p.MaxFailures.Percent < 0 || p.MaxFailures.Percent > 100 {
 		return fmt.Errorf("max-failures: %s is neither a number nor a share of at most 100%%", p.MaxFailures)

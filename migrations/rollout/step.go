@@ -126,11 +126,17 @@ func load(ctx context.Context, tx pgx.Tx, id string) (View, time.Time, error) {
 	if bake != nil {
 		v.BakeUntil = *bake
 	}
+	if v.Policy.Parallel == 0 {
+		if err := pace(ctx, tx, id); err != nil {
+			return v, now, err
+		}
+	}
 	rows, err := tx.Query(ctx, `
-		SELECT m.node_id, count(*) FILTER (WHERE m.state = 'pending'), count(*) FILTER (WHERE m.state = 'applying')
+		SELECT m.node_id, count(*) FILTER (WHERE m.state = 'pending'), count(*) FILTER (WHERE m.state = 'applying'), coalesce(p.parallel, $3)
 		FROM tenantry.rollout_members m
+		LEFT JOIN tenantry.rollout_paces p ON p.rollout_id = m.rollout_id AND p.node_id = m.node_id
 		WHERE m.rollout_id = $1 AND ((m.state = 'pending' AND m.wave = $2) OR m.state = 'applying')
-		GROUP BY m.node_id`, id, v.Wave)
+		GROUP BY m.node_id, p.parallel`, id, v.Wave, FirstPace().Parallel)
 	if err != nil {
 		return v, now, fmt.Errorf("read nodes: %w", err)
 	}
