@@ -6,11 +6,13 @@ GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
+# How many rows the table of stall has.
+STALL_ROWS ?= 5000000
 # What bench runs, with durable clusters around it.
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash bench lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash stall bench lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,9 @@ test: deps-test ## run all tests with the race detector, against private cluster
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -p 1 ./workers/crash/...
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestPostgresDies ./cmd/tenantry
+
+stall: deps-test ## how long a tenant's queries wait while a large table is changed, see STALL_ROWS
+	go run ./cmd/testpg -durable -- env STALL_ROWS=$(STALL_ROWS) go test -v -count=1 -timeout 60m ./workers/stall
 
 bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
 	go run ./cmd/testpg -durable -- $(BENCH_CMD)
