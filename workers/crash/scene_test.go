@@ -34,7 +34,13 @@ const (
 func newScene(t testing.TB) *crashtest.Scene {
 	t.Helper()
 	f := fleettest.New(t)
-	s := crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
+	return sceneOf(t, f, f.Node(t, "n1"))
+}
+
+// sceneOf is newScene for a node on the test server that is reached in another way.
+func sceneOf(t testing.TB, f *fleettest.Fleet, node tenants.Node) *crashtest.Scene {
+	t.Helper()
+	s := crashtest.NewScene(f, node, fleettest.ServerURL(t))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("unfinished:\n" + strings.Join(s.Unfinished(context.WithoutCancel(t.Context())), "\n"))
