@@ -6,13 +6,15 @@ GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
+# How large the rollout of chaos is: full has 300 tenants, short 30.
+CHAOS ?= full
 # How many rows the table of stall has.
 STALL_ROWS ?= 5000000
 # What bench runs, with durable clusters around it.
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash stall bench lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash chaos stall bench lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +33,10 @@ test: deps-test ## run all tests with the race detector, against private cluster
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -p 1 ./workers/crash/...
-	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestPostgresDies ./cmd/tenantry
+	CRASH_MATRIX=$(CRASH_MATRIX) CHAOS=short go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run 'TestPostgresDies|TestChaosRollout' ./cmd/tenantry
+
+chaos: deps-test ## a rollout over 300 tenants with everything happening at once, see CHAOS (short or full)
+	CHAOS=$(CHAOS) go run ./cmd/testpg -- go test -v -count=1 -timeout 30m -run TestChaosRollout ./cmd/tenantry
 
 stall: deps-test ## how long a tenant's queries wait while a large table is changed, see STALL_ROWS
 	go run ./cmd/testpg -durable -- env STALL_ROWS=$(STALL_ROWS) go test -v -count=1 -timeout 60m ./workers/stall

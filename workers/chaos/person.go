@@ -11,14 +11,18 @@ import (
 // stop is a time during which a rollout was paused. Both ends are by the control database's clock.
 type stop struct {
 	reason rollout.Reason
-	// asked is when somebody was told that it is paused, or when it says that it is; nobody may begin later than latest after that.
+	// at is when a person's Pause had returned, or when the transaction began in which the rollout paused by itself.
 	at, until time.Time
 	// after is how long after the failure that was too much.
 	after time.Duration
 }
 
-// latest is how much later than a stop that a rollout made by itself a tenant may be seen to begin: one that had begun is not stopped.
-const latest = time.Second
+// latest is how much later than a stop that a rollout made by itself a tenant may be seen to begin, commits how much when nothing
+// is in the way of its transaction.
+const (
+	latest  = time.Second
+	commits = 250 * time.Millisecond
+)
 
 // paused is what the person does who looks after a rollout: a broken canary is mended and tried again, the other broken ones can wait.
 func (c *trial) paused(r rollout.Rollout) stop {
