@@ -4,6 +4,11 @@ VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
 
+# The real goose is what applying goose's files is compared with. Built without the drivers of other servers.
+GOOSE_VERSION := v3.29.0
+GOOSE := .tenantry/bin/goose-$(GOOSE_VERSION)
+export TENANTRY_GOOSE := $(CURDIR)/$(GOOSE)
+
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
 # How large the rollout of chaos is: full has 300 tenants, short 30.
@@ -53,7 +58,7 @@ fmt: $(GOLANGCI) ## format the Go files and sort their imports
 deps: ## install what `make dev` and `make demo` need: PostgreSQL
 	deploy/install-deps.sh run
 
-deps-test: ## install what the tests need as well
+deps-test: $(GOOSE) ## install what the tests need as well; builds goose the first time
 	deploy/install-deps.sh test
 
 clean: ## remove what was built; the data of `make dev` stays in .tenantry
@@ -66,3 +71,8 @@ ci: ## do what CI does
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/.tenantry/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .tenantry/bin/golangci-lint $@
+
+$(GOOSE):
+	@echo "building goose $(GOOSE_VERSION), which the tests compare with"
+	GOBIN=$(CURDIR)/.tenantry/bin go install -tags='no_clickhouse no_libsql no_mssql no_mysql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb' github.com/pressly/goose/v3/cmd/goose@$(GOOSE_VERSION)
+	mv .tenantry/bin/goose $@
