@@ -4,13 +4,22 @@ VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .tenantry/bin/golangci-lint-$(GOLANGCI_VERSION)
 
+# The real goose is what applying goose's files is compared with. Built without the drivers of other servers.
+GOOSE_VERSION := v3.29.0
+GOOSE := .tenantry/bin/goose-$(GOOSE_VERSION)
+export TENANTRY_GOOSE := $(CURDIR)/$(GOOSE)
+
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
+# How large the rollout of chaos is: full has 300 tenants, short 30.
+CHAOS ?= full
+# How many rows the table of stall has.
+STALL_ROWS ?= 5000000
 # What bench runs, with durable clusters around it.
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash bench lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash chaos stall bench lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +38,13 @@ test: deps-test ## run all tests with the race detector, against private cluster
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -p 1 ./workers/crash/...
-	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run TestPostgresDies ./cmd/tenantry
+	CRASH_MATRIX=$(CRASH_MATRIX) CHAOS=short go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run 'TestPostgresDies|TestChaosRollout' ./cmd/tenantry
+
+chaos: deps-test ## a rollout over 300 tenants with everything happening at once, see CHAOS (short or full)
+	CHAOS=$(CHAOS) go run ./cmd/testpg -- go test -v -count=1 -timeout 30m -run TestChaosRollout ./cmd/tenantry
+
+stall: deps-test ## how long a tenant's queries wait while a large table is changed, see STALL_ROWS
+	go run ./cmd/testpg -durable -- env STALL_ROWS=$(STALL_ROWS) go test -v -count=1 -timeout 60m ./workers/stall
 
 bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
 	go run ./cmd/testpg -durable -- $(BENCH_CMD)
@@ -43,7 +58,7 @@ fmt: $(GOLANGCI) ## format the Go files and sort their imports
 deps: ## install what `make dev` and `make demo` need: PostgreSQL
 	deploy/install-deps.sh run
 
-deps-test: ## install what the tests need as well
+deps-test: $(GOOSE) ## install what the tests need as well; builds goose the first time
 	deploy/install-deps.sh test
 
 clean: ## remove what was built; the data of `make dev` stays in .tenantry
@@ -56,3 +71,8 @@ ci: ## do what CI does
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/.tenantry/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .tenantry/bin/golangci-lint $@
+
+$(GOOSE):
+	@echo "building goose $(GOOSE_VERSION), which the tests compare with"
+	GOBIN=$(CURDIR)/.tenantry/bin go install -tags='no_clickhouse no_libsql no_mssql no_mysql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb' github.com/pressly/goose/v3/cmd/goose@$(GOOSE_VERSION)
+	mv .tenantry/bin/goose $@

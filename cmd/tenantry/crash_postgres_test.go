@@ -169,12 +169,16 @@ func privateServer(t *testing.T) *localpg.Server {
 	dir := t.TempDir()
 	server, err := localpg.Start(t.Context(), localpg.Config{Dir: dir, Durability: localpg.Throwaway})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		require.NoError(t, server.Stop(ctx, localpg.Immediate))
-		require.NoError(t, localpg.Remove(ctx, dir))
-	})
+	t.Cleanup(func() { stopServer(t, server, dir) })
 	t.Logf("private server at port %d", server.Port())
 	return server
+}
+
+// stopServer ends a private server and removes its files.
+func stopServer(t *testing.T, server *localpg.Server, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	require.NoError(t, server.Stop(ctx, localpg.Immediate))
+	require.NoError(t, localpg.Remove(ctx, dir))
 }

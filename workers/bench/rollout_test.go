@@ -58,7 +58,7 @@ func TestBenchRollout(t *testing.T) {
 	report(t, row{what, fmt.Sprintf("%.1f/s", rate(ours)), fmt.Sprintf("%.1f/s bare pgx loop, best of 2, 4 and 8 at a time (%d)", rate(best), bestOf), fmt.Sprintf("%.2f", rate(ours)/rate(best)), "≥ 0.75", rate(ours)/rate(best) >= .75})
 	shell := xargs(t, urls, `psql -XqAt -v ON_ERROR_STOP=1 -1 -f `+script(t, "shell")+` "$1"`)
 	report(t, row{"the same", fmt.Sprintf("%.1f/s", rate(ours)), fmt.Sprintf("%.1f/s psql under xargs -P4", rate(shell)), fmt.Sprintf("%.2f", rate(ours)/rate(shell)), "≥ 1.2", rate(ours)/rate(shell) >= 1.2})
-	if goose := os.Getenv("TENANTRY_BENCH_GOOSE"); goose != "" { // the path of its command line program
+	if goose := os.Getenv("TENANTRY_GOOSE"); goose != "" { // the path of its command line program; make bench has one
 		dir := filepath.Join(t.TempDir(), "goose")
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "00001_add.sql"), []byte("-- +goose Up\n"+change("goose")), 0o600))

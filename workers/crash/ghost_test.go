@@ -18,7 +18,7 @@ const bigRelease = "sample-big"
 
 func publishBig(t *testing.T, s *crashtest.Scene) {
 	t.Helper()
-	publish(t, s, bigRelease, sample(t, map[string]string{"00005_big.sql": `-- +goose Up
+	crashtest.Publish(t, s.Fleet, bigRelease, crashtest.Sample(t, map[string]string{"00005_big.sql": `-- +goose Up
 CREATE UNLOGGED TABLE big AS SELECT n, repeat('x', 1000) AS filler FROM generate_series(1, 200000) AS n;
 `}), workers.MakeCurrent)
 	withWorker(t, s, func() { createTenant(t, s, "clean-big") })

@@ -191,7 +191,7 @@ const pointRelease = "apply.release"
 func needMigrate(t *testing.T, s *crashtest.Scene, names []string) {
 	t.Helper()
 	needTenants(t, s, names)
-	published(t, s)
+	crashtest.PublishNext(t, s.Fleet)
 	createTenant(t, s, "clean-next")
 	s.Fleet.Do(t, jobs.Migrate{Tenant: "clean-next", Release: nextRelease})
 	s.Remember(t, "clean-next")

@@ -3,17 +3,14 @@ package crash_test
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/migrations"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
@@ -22,8 +19,8 @@ import (
 
 // The releases after the sample's.
 const (
-	nextRelease    = "sample-2" // adds to the sample
-	renamedRelease = "sample-3" // the same under another name
+	nextRelease    = crashtest.NextRelease
+	renamedRelease = crashtest.RenamedRelease
 )
 
 // Leases of worker processes: the one that dies should be missed soon, the one that takes over should not lose its
@@ -37,7 +34,13 @@ const (
 func newScene(t testing.TB) *crashtest.Scene {
 	t.Helper()
 	f := fleettest.New(t)
-	s := crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
+	return sceneOf(t, f, f.Node(t, "n1"))
+}
+
+// sceneOf is newScene for a node on the test server that is reached in another way.
+func sceneOf(t testing.TB, f *fleettest.Fleet, node tenants.Node) *crashtest.Scene {
+	t.Helper()
+	s := crashtest.NewScene(f, node, fleettest.ServerURL(t))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("unfinished:\n" + strings.Join(s.Unfinished(context.WithoutCancel(t.Context())), "\n"))
@@ -100,52 +103,6 @@ func all(t testing.TB, s *crashtest.Scene, names []string, ask func(name string)
 	for _, id := range ids {
 		s.Fleet.Succeeds(t, id)
 	}
-}
-
-// published adds the later releases to a scene's control database. New tenants keep getting the first.
-func published(t testing.TB, s *crashtest.Scene) {
-	t.Helper()
-	folder := sample(t, map[string]string{
-		"00005_vat.sql": `-- +goose Up
-ALTER TABLE invoices ADD COLUMN vat numeric(5,2) NOT NULL DEFAULT 0;
-ALTER TABLE customers ADD COLUMN country text;
-CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id bigint REFERENCES customers, body text NOT NULL);
-`,
-		"00006_countries.sql": `-- +goose NO TRANSACTION
--- +goose Up
-CREATE INDEX CONCURRENTLY customers_country ON customers (country);
-`,
-		"00007_status.sql": `-- +goose Up
-ALTER TABLE notes ADD COLUMN pinned boolean NOT NULL DEFAULT false;
-`,
-	})
-	publish(t, s, nextRelease, folder, workers.KeepCurrent)
-	publish(t, s, renamedRelease, folder, workers.KeepCurrent)
-}
-
-// sample is the sample product's folder with more files.
-func sample(t testing.TB, more map[string]string) fstest.MapFS {
-	t.Helper()
-	folder := fstest.MapFS{}
-	base, err := fs.Sub(migrations.Sample, "tenant")
-	require.NoError(t, err)
-	names, err := fs.Glob(base, "*.sql")
-	require.NoError(t, err)
-	for _, name := range names {
-		body, err := fs.ReadFile(base, name)
-		require.NoError(t, err)
-		folder[name] = &fstest.MapFile{Data: body}
-	}
-	for name, body := range more {
-		folder[name] = &fstest.MapFile{Data: []byte(body)}
-	}
-	return folder
-}
-
-func publish(t testing.TB, s *crashtest.Scene, name string, folder fs.FS, currency workers.Currency) {
-	t.Helper()
-	_, err := workers.PublishRelease(t.Context(), s.Fleet.Pool, folder, name, "test", currency)
-	require.NoError(t, err)
 }
 
 // control runs SQL in the control database, as its owner.
