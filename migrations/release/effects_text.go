@@ -36,12 +36,13 @@ func scan(sql string) ([]token, error) {
 		}
 		var t token
 		err := eachField(message, func(field protowire.Number, number uint64, _ []byte) error {
-			switch field {
-			case fieldTokenStart:
+			if field == fieldTokenStart {
 				t.start = offset(number)
-			case fieldTokenEnd:
+			}
+			if field == fieldTokenEnd {
 				t.end = offset(number)
-			case fieldTokenKind:
+			}
+			if field == fieldTokenKind {
 				t.kind = number
 			}
 			return nil
