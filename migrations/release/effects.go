@@ -42,8 +42,10 @@ type Extension struct {
 type TableEffects struct {
 	Name
 
-	// Makes the table. Otherwise it must exist, unless Optional.
+	// Makes the table, or what is used like one: a view. Otherwise it must exist, unless Optional.
 	Makes bool
+	// Temporary: it is made for the session only, and hides a table of its name.
+	Temporary bool
 	// Optional: the statement says IF EXISTS, or IF NOT EXISTS where it makes the table.
 	Optional bool
 	// Gone: what the name meant is dropped, renamed or moved.
@@ -137,7 +139,8 @@ type effects struct {
 // add appends what is done to the table that a RangeVar names.
 func (e *effects) add(relation tree, t TableEffects) {
 	t.Name = nameOf(relation)
-	if t.Name.Name != "" && relation.text("relpersistence") != "t" {
+	t.Temporary = relation.text("relpersistence") == "t"
+	if t.Name.Name != "" {
 		e.Tables = append(e.Tables, t)
 	}
 }

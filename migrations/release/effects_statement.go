@@ -19,7 +19,7 @@ func (e *effects) statement(node string, t tree) {
 	case "RenameStmt":
 		e.rename(t)
 	case "AlterObjectSchemaStmt":
-		e.add(t.at("relation"), TableEffects{Gone: true, Owned: true, Optional: t.flag("missing_ok")})
+		e.move(t.at("relation"), Name{t.text("newschema"), t.at("relation").text("relname")}, t.flag("missing_ok"))
 	case "CreateTrigStmt", "RuleStmt":
 		e.add(t.at("relation"), TableEffects{Cascades: true, Owned: node == "RuleStmt"})
 	case "CreatePolicyStmt", "AlterPolicyStmt":
@@ -31,7 +31,11 @@ func (e *effects) statement(node string, t tree) {
 		e.Functions = append(e.Functions, name)
 	case "VariableSetStmt":
 		e.SearchPath = t.text("name") == "search_path" || t.text("kind") == "VAR_RESET_ALL"
-	case "DoStmt", "CallStmt", "ExecuteStmt":
+	case "ViewStmt":
+		e.add(t.at("view"), TableEffects{Makes: true, Optional: t.flag("replace")})
+	case "CreateForeignTableStmt":
+		e.createTable(t.at("base"))
+	case "DoStmt", "CallStmt", "ExecuteStmt", "ImportForeignSchemaStmt":
 		e.Opaque = true
 	default:
 		e.rows(node, t)
@@ -103,7 +107,7 @@ func (e *effects) referenced(constraint tree) {
 func (e *effects) drop(t tree) {
 	e.Opaque = t.text("behavior") == "DROP_CASCADE"
 	switch t.text("removeType") {
-	case "OBJECT_TABLE", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE":
+	case "OBJECT_TABLE", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_VIEW":
 		for _, object := range t.list("objects") {
 			schema, name := lastTwo(object.at("List").names("items"))
 			e.Tables = append(e.Tables, TableEffects{Name: Name{schema, name}, Gone: true, Owned: true, Optional: t.flag("missing_ok")})
@@ -122,8 +126,8 @@ func (e *effects) drop(t tree) {
 
 func (e *effects) rename(t tree) {
 	switch t.text("renameType") {
-	case "OBJECT_TABLE", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE":
-		e.add(t.at("relation"), TableEffects{Gone: true, Owned: true, Optional: t.flag("missing_ok")})
+	case "OBJECT_TABLE", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_VIEW":
+		e.move(t.at("relation"), Name{t.at("relation").text("schemaname"), t.text("newname")}, t.flag("missing_ok"))
 	case "OBJECT_COLUMN":
 		if t.text("relationType") == "OBJECT_TABLE" {
 			e.add(t.at("relation"), TableEffects{Unknown: []string{t.text("subname"), t.text("newname")}, Owned: true, Optional: t.flag("missing_ok")})
@@ -132,6 +136,15 @@ func (e *effects) rename(t tree) {
 		e.add(t.at("relation"), TableEffects{Owned: true, Optional: t.flag("missing_ok")})
 	case "OBJECT_SCHEMA":
 		e.Opaque = true
+	}
+}
+
+// move: what was there has another name.
+func (e *effects) move(relation tree, to Name, optional bool) {
+	at := len(e.Tables)
+	e.add(relation, TableEffects{Gone: true, Owned: true, Optional: optional})
+	if len(e.Tables) > at {
+		e.Tables = append(e.Tables, TableEffects{Name: to, Makes: true, Optional: true})
 	}
 }
 
