@@ -68,11 +68,13 @@ func (j *judgement) table(w *world, s step, t release.TableEffects) {
 		return
 	}
 	if there == nil {
-		if known && !c.made && !t.Optional {
+		switch {
+		case !known || c.made:
+			j.needs(w, s, t)
+		case !t.Optional:
 			j.add(blocking(Missing, fmt.Sprintf("%s needs the table %s, which is not there", s.place(), t.Name), "",
 				"the database was changed by hand: make the table, or restore it"))
 		}
-		j.needs(w, s, t)
 		return
 	}
 	j.touch(w, s, t, there, c)

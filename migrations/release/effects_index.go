@@ -1,5 +1,7 @@
 package release
 
+import "slices"
+
 func (e *effects) createIndex(t tree) {
 	relation := t.at("relation")
 	table := TableEffects{Owned: true}
@@ -47,5 +49,16 @@ func (e *effects) uniqueIndex(t tree) Need {
 			return Need{Kind: NeedOther}
 		}
 	}
+	need.Columns = once(need.Columns)
 	return need
+}
+
+// once leaves out what came before.
+func once(list []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(s string) bool {
+		had := seen[s]
+		seen[s] = true
+		return had
+	})
 }

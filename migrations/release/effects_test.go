@@ -61,7 +61,7 @@ func TestEffectsOnTables(t *testing.T) {
 		},
 		"CREATE UNIQUE INDEX CONCURRENTLY i ON s.t USING btree (b DESC, lower(concat(a, ',')), (ARRAY[a, c])) INCLUDE (d) NULLS NOT DISTINCT WHERE x IS NULL": {
 			{Name: named("s", "t"), Owned: true, Needs: need(release.Need{
-				Kind: release.NeedUnique, Columns: []string{"b", "a", "a", "c", "x"}, Functions: []string{"concat", "lower"},
+				Kind: release.NeedUnique, Columns: []string{"b", "a", "c", "x"}, Functions: []string{"concat", "lower"},
 				Expressions: []string{`"b"`, "lower(concat(a, ','))", "(ARRAY[a, c])"}, Where: "x IS NULL", NullsEqual: true,
 			})},
 		},
