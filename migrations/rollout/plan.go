@@ -112,7 +112,7 @@ func Begin(ctx context.Context, db DB, plan Plan, by string, also func(ctx conte
 	for i, m := range plan.Members {
 		ids[i], waves[i], states[i] = m.TenantID, int32(m.Wave), string(m.State) //nolint:gosec // there are few waves
 		if m.State == SkippedPreflight {
-			leftOut, whys = append(leftOut, m.TenantID), append(whys, m.Why)
+			leftOut, whys = append(leftOut, m.TenantID), append(whys, m.LeftOut)
 		}
 	}
 	selector, err := json.Marshal(plan.Selector)
