@@ -84,7 +84,7 @@ func (q question) finding(a answer) *Finding {
 	case a.err != nil && q.check:
 		f = q.unanswered(a.err)
 	case a.err != nil:
-		f = note(NotLooked, "not looked whether "+q.what, "the question failed: "+reason(a.err))
+		f = notLooked("not looked whether "+q.what, "the question failed: "+reason(a.err))
 	case a.rows == 0:
 		return nil
 	case q.check:

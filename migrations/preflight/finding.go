@@ -62,6 +62,6 @@ func warning(kind Kind, what, detail, fix string) Finding {
 	return Finding{Kind: kind, Severity: Warning, What: what, Detail: detail, Fix: fix}
 }
 
-func note(kind Kind, what, detail string) Finding {
-	return Finding{Kind: kind, Severity: Note, What: what, Detail: detail}
+func notLooked(what, detail string) Finding {
+	return Finding{Kind: NotLooked, Severity: Note, What: what, Detail: detail}
 }

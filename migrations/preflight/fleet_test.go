@@ -51,8 +51,8 @@ func settle(t *testing.T, f *fleettest.Fleet, slugs ...string) {
 	}
 }
 
-// publish publishes the sample product with more files after it: name, content, ….
-func publish(t *testing.T, f *fleettest.Fleet, name string, files ...string) {
+// publish publishes the sample product with more files after it (name, content, …) as the release next.
+func publish(t *testing.T, f *fleettest.Fleet, files ...string) {
 	t.Helper()
 	folder := fstest.MapFS{}
 	sample, err := fs.Sub(migrations.Sample, "tenant")
@@ -67,14 +67,14 @@ func publish(t *testing.T, f *fleettest.Fleet, name string, files ...string) {
 	for i := 0; i < len(files); i += 2 {
 		folder[files[i]] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + files[i+1])}
 	}
-	_, err = workers.PublishRelease(t.Context(), f.Pool, folder, name, "test", workers.KeepCurrent)
+	_, err = workers.PublishRelease(t.Context(), f.Pool, folder, "next", "test", workers.KeepCurrent)
 	require.NoError(t, err)
 }
 
-// look plans a rollout and runs its preflight.
-func look(t *testing.T, f *fleettest.Fleet, name string, o preflight.Options) preflight.Report {
+// look plans a rollout of next and runs its preflight.
+func look(t *testing.T, f *fleettest.Fleet, o preflight.Options) preflight.Report {
 	t.Helper()
-	plan, err := rollout.Make(t.Context(), f.Pool, name, rollout.Selector{}, rollout.Policy{})
+	plan, err := rollout.Make(t.Context(), f.Pool, "next", rollout.Selector{}, rollout.Policy{})
 	require.NoError(t, err)
 	report, err := preflight.Run(t.Context(), f.Registry, plan, o)
 	require.NoError(t, err)
@@ -150,10 +150,10 @@ func database(t *testing.T, f *fleettest.Fleet, slug string) tenants.Database {
 	return db
 }
 
-// fails applies a release to a tenant as a rollout does, and says whether it failed.
-func fails(t *testing.T, f *fleettest.Fleet, slug, name string) error {
+// fails applies next to a tenant as a rollout does, and says whether it failed.
+func fails(t *testing.T, f *fleettest.Fleet, slug string) error {
 	t.Helper()
-	rel, err := release.Load(t.Context(), f.Pool, name)
+	rel, err := release.Load(t.Context(), f.Pool, "next")
 	require.NoError(t, err)
 	conn := f.Connect(t, slug, tenants.RoleMigrator)
 	opts := apply.Options{OwnerRole: database(t, f, slug).Owner(), LockWait: 50 * time.Millisecond}

@@ -138,7 +138,7 @@ func rewritten(r release.Retype, columns map[string]column) bool {
 	case have.Type == "varchar" && (r.Type == "text" || (r.Type == "varchar" && widens)), have.Type == "text" && r.Type == "varchar" && len(r.Mods) == 0:
 		return false
 	case have.Type == "numeric" && r.Type == "numeric":
-		return !widens || !(len(r.Mods) == 0 || scale(had) == scale(r.Mods))
+		return !widens || (len(r.Mods) > 0 && scale(had) != scale(r.Mods))
 	default:
 		return true
 	}

@@ -52,9 +52,9 @@ func (j *judgement) needs(w *world, s step, t release.TableEffects) {
 		if doubt == "" {
 			doubt = w.unasked(s, there, need)
 		}
-		what := fmt.Sprintf("%s: %s", s.place(), describe(need, t.Name.String()))
+		what := fmt.Sprintf("%s: %s", s.place(), describe(need, t.String()))
 		if doubt != "" {
-			j.add(note(NotLooked, "not looked whether "+what+": "+doubt, ""))
+			j.add(notLooked("not looked whether "+what+": "+doubt, ""))
 			continue
 		}
 		q := question{what: what, fix: "mend the data, or leave the tenant out"}

@@ -134,7 +134,7 @@ func (r *run) one(ctx context.Context, n *nodeLook, l *look) error {
 		case ctx.Err() != nil:
 			return ctx.Err() //nolint:wrapcheck // wrapped by Run
 		case errors.Is(err, tenants.ErrNoTenant):
-			l.add(note(NotLooked, "it is gone since the plan was made", ""))
+			l.add(notLooked("it is gone since the plan was made", ""))
 		case err != nil:
 			return err
 		}

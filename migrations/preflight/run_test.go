@@ -142,7 +142,7 @@ func TestEveryFault(t *testing.T) {
 		all = append(all, slug)
 	}
 	f := newFleet(t, all...)
-	publish(t, f, "next", "00009_next.sql", nextFile)
+	publish(t, f, "00009_next.sql", nextFile)
 	before := map[string]string{}
 	for slug, fault := range faults {
 		tamper(t, f, slug, recent)
@@ -151,7 +151,7 @@ func TestEveryFault(t *testing.T) {
 	}
 
 	w := &watcher{modes: map[string]map[string]bool{}}
-	report := look(t, f, "next", preflight.Watched(preflight.Options{}, w.watch))
+	report := look(t, f, preflight.Watched(preflight.Options{}, w.watch))
 	for slug := range faults {
 		require.Equal(t, before[slug], dump(t, f, slug), "%s is as it was", slug)
 	}
@@ -201,7 +201,7 @@ func TestEveryFault(t *testing.T) {
 	require.ElementsMatch(t, []string{"public.customers", "public.orders", "public.invoices", "public.forms", "public.order_items", "public.form_submissions"}, tables)
 
 	for slug, fault := range faults {
-		err := fails(t, f, slug, "next")
+		err := fails(t, f, slug)
 		if fault.what != "" && fault.severity == "" && slug != "poisoned" { // a check is what its author says: nothing else would stop it
 			require.Error(t, err, slug)
 		} else {
@@ -271,11 +271,11 @@ func TestExtensions(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a", "b")
 	tamper(t, f, "b", `!CREATE EXTENSION pg_trgm`)
-	publish(t, f, "next", "00009_next.sql", `CREATE EXTENSION no_such_thing;
+	publish(t, f, "00009_next.sql", `CREATE EXTENSION no_such_thing;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION pg_trgm VERSION '0.1';
 CREATE EXTENSION IF NOT EXISTS dblink;`)
-	report := look(t, f, "next", preflight.Options{})
+	report := look(t, f, preflight.Options{})
 	require.Equal(t, map[string]map[string]string{
 		at + "2 needs the extension no_such_thing, which its server does not have":          {"a": "", "b": ""},
 		at + "4 needs the extension pg_trgm in version 0.1, which its server does not have": {"a": ""},
@@ -292,14 +292,14 @@ func TestNodeDown(t *testing.T) {
 	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.nodes SET state = 'draining' WHERE name = 'n1'`)
 	require.NoError(t, err)
 	settle(t, f, "c", "d", "e")
-	publish(t, f, "next", "00009_next.sql", `ALTER TABLE customers ADD COLUMN vip boolean;`)
+	publish(t, f, "00009_next.sql", `ALTER TABLE customers ADD COLUMN vip boolean;`)
 	_, err = f.Pool.Exec(t.Context(), `UPDATE tenantry.nodes SET url = regexp_replace(url, ':\d+/', ':1/') WHERE name = 'n2'`)
 	require.NoError(t, err)
 	defer func() {
 		_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.nodes SET url = $2 WHERE name = $1`, "n2", lost.URL)
 		require.NoError(t, err)
 	}()
-	report := look(t, f, "next", preflight.Options{})
+	report := look(t, f, preflight.Options{})
 	require.Equal(t, map[string]map[string]string{"node n2 does not answer": {"c": "", "d": "", "e": ""}}, told(report, preflight.Blocking))
 	require.ElementsMatch(t, []string{"c", "d", "e"}, blockedSlugs(report))
 	for _, n := range report.Nodes {
@@ -312,7 +312,7 @@ func TestNodeDown(t *testing.T) {
 func TestWhoIsInTheWay(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "holds", "open", "locked", "free", "slow")
-	publish(t, f, "next", "00009_next.sql", `-- tenantry:check in time: SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM customers) THEN 60 ELSE 0 END) IS NOT NULL
+	publish(t, f, "00009_next.sql", `-- tenantry:check in time: SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM customers) THEN 60 ELSE 0 END) IS NOT NULL
 ALTER TABLE customers ADD COLUMN vip boolean;
 -- tenantry:check later: SELECT NOT EXISTS (SELECT FROM customers WHERE vip)
 SELECT 1;`)
@@ -329,7 +329,7 @@ SELECT 1;`)
 	begin("open", "console", "BEGIN", "SELECT FROM orders")
 	_, err := begin("locked", "other").Exec(t.Context(), "SELECT pg_advisory_lock($1)", apply.LockKey)
 	require.NoError(t, err)
-	report := look(t, f, "next", preflight.Options{LongTransaction: time.Millisecond, QuestionTimeout: time.Second})
+	report := look(t, f, preflight.Options{LongTransaction: time.Millisecond, QuestionTimeout: time.Second})
 	require.Empty(t, report.Blocked)
 	warnings := told(report, preflight.Warning)
 	detail := warnings["an old transaction holds locks, on tables that the release changes"]["holds"]
@@ -340,7 +340,7 @@ SELECT 1;`)
 	require.Len(t, warnings["the check at "+at+"4 (later) is not known"], 5, "it speaks of a column that the release makes")
 	require.Len(t, warnings, 5)
 
-	report = look(t, f, "next", preflight.Options{QuestionTimeout: time.Second})
+	report = look(t, f, preflight.Options{QuestionTimeout: time.Second})
 	require.NotContains(t, told(report, preflight.Warning), "an old transaction is open", "not 30 seconds old")
 }
 
@@ -348,12 +348,12 @@ SELECT 1;`)
 func TestLockedTable(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a")
-	publish(t, f, "next", "00009_next.sql", `-- tenantry:check nobody is called x: SELECT NOT EXISTS (SELECT FROM customers WHERE name = 'x')
+	publish(t, f, "00009_next.sql", `-- tenantry:check nobody is called x: SELECT NOT EXISTS (SELECT FROM customers WHERE name = 'x')
 ALTER TABLE customers ALTER phone SET NOT NULL;`)
 	conn := admin(t, f, "a")
 	_, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE customers")
 	require.NoError(t, err)
-	report := look(t, f, "next", preflight.Options{})
+	report := look(t, f, preflight.Options{})
 	require.Empty(t, report.Blocked)
 	require.Equal(t, map[string]string{"a": "a table is locked"}, told(report, preflight.Warning)["the check at "+at+"2 (nobody is called x) is not known"])
 	require.Equal(t, map[string]bool{"not looked whether " + at + "3: customers.phone is never NULL": true}, looked(report))
@@ -364,7 +364,7 @@ ALTER TABLE customers ALTER phone SET NOT NULL;`)
 func TestManyTenants(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, slugs(50)...)
-	publish(t, f, "next", "00009_next.sql", `ALTER TABLE customers ADD COLUMN vip boolean;`)
+	publish(t, f, "00009_next.sql", `ALTER TABLE customers ADD COLUMN vip boolean;`)
 	var mu sync.Mutex
 	most, sessions, last := 0, 0, 0
 	o := preflight.Options{Progress: func(done, total int) {
@@ -372,7 +372,7 @@ func TestManyTenants(t *testing.T) {
 		require.Equal(t, last+1, done)
 		last = done
 	}}
-	report := look(t, f, "next", preflight.Watched(o, func(ctx context.Context, conn *pgx.Conn) {
+	report := look(t, f, preflight.Watched(o, func(ctx context.Context, conn *pgx.Conn) {
 		var n int
 		err := conn.QueryRow(ctx, `
 			SELECT count(*) FROM pg_stat_activity
@@ -410,7 +410,7 @@ func databases(t *testing.T, f *fleettest.Fleet) []string {
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "a", "b")
-	publish(t, f, "next", "00009_next.sql", "-- tenantry:check slow: SELECT pg_sleep(60) IS NULL\nALTER TABLE customers ADD COLUMN vip boolean;")
+	publish(t, f, "00009_next.sql", "-- tenantry:check slow: SELECT pg_sleep(60) IS NULL\nALTER TABLE customers ADD COLUMN vip boolean;")
 	plan, err := rollout.Make(t.Context(), f.Pool, "next", rollout.Selector{}, rollout.Policy{})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,7 +65,7 @@ func (r *run) inside(ctx context.Context, conn *pgx.Conn, l *look) error {
 		return nil
 	}
 	if sizes, err := r.sizes(ctx, conn); err != nil {
-		l.add(note(NotLooked, "its size was not seen", reason(err)))
+		l.add(notLooked("its size was not seen", reason(err)))
 	} else if err := r.reg.RecordSizes(ctx, l.db.ID, sizes); err != nil {
 		return err
 	}
@@ -97,12 +98,10 @@ func connect(ctx context.Context, node tenants.Node, database, user, password st
 		return nil, err
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // one round trip: nothing is asked twice
-	for key, value := range map[string]string{
+	maps.Copy(config.RuntimeParams, map[string]string{
 		"application_name": "tenantry/preflight", "statement_timeout": millis(factsTimeout), "lock_timeout": millis(lockTimeout),
 		"idle_in_transaction_session_timeout": "10000", "client_connection_check_interval": "250",
-	} {
-		config.RuntimeParams[key] = value
-	}
+	})
 	return pgx.ConnectConfig(ctx, config) //nolint:wrapcheck // told as a finding
 }
 
@@ -129,7 +128,7 @@ func (l *look) enter(ctx context.Context, conn *pgx.Conn) bool {
 	var readOnly, standby bool
 	batch := &pgx.Batch{}
 	batch.Queue(`SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery()`).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&readOnly, &standby) //nolint:wrapcheck // told as a finding
+		return row.Scan(&readOnly, &standby)
 	})
 	batch.Queue(`SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
@@ -218,7 +217,7 @@ func (r *run) measure(ctx context.Context, conn *pgx.Conn, l *look) {
 			return err //nolint:wrapcheck // told below
 		})
 		if err != nil {
-			l.add(note(NotLooked, "the size of "+t.name+" is that of its last VACUUM", reason(err)))
+			l.add(notLooked("the size of "+t.name+" is that of its last VACUUM", reason(err)))
 		}
 		t.rewriteBytes = t.bytes * int64(t.rewrites)
 	}
