@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/avenit/tenantry/migrations/preflight"
 	"github.com/avenit/tenantry/migrations/rollout"
 )
 
@@ -96,28 +97,44 @@ func (o *rolloutFlags) read() (rollout.Selector, rollout.Policy, error) {
 
 func (a *app) rolloutPlan() *cobra.Command {
 	var o rolloutFlags
+	var look preflightFlags
 	c := &cobra.Command{
-		Use: "plan RELEASE", Short: "Show what a rollout would do; it changes nothing", Args: cobra.ExactArgs(1),
+		Use: "plan RELEASE", Short: "Show what a rollout would do and who would fail; it changes nothing", Args: cobra.ExactArgs(1),
+		Long: `Shows who is in which wave, who is skipped and why, and what the preflight finds: every tenant's database is looked at, read-only, and compared
+with what the release does. Exit codes: 0 nobody would fail, 3 some would.`,
+		Example: `  tenantry rollout plan 2026.12 --canary acme
+  tenantry rollout plan 2026.12 --no-preflight`,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, p, err := o.read()
 			if err != nil {
 				return err
 			}
-			pool, err := a.control(c.Context())
-			if err != nil {
-				return err
+			plan, report, err := a.makePlan(c.Context(), args[0], s, p, look)
+			if errors.Is(err, errNoKey) { // a plan without a look is worth showing
+				_, _ = fmt.Fprintln(a.err, "tenantry: the preflight is not run:", err)
+				report, err = nil, nil
 			}
-			plan, err := rollout.Make(c.Context(), pool, args[0], s, p)
 			if err != nil {
 				return err
 			}
 			if a.json() {
-				return a.printJSON(plan)
+				err = a.printJSON(planView{plan, report})
+			} else {
+				a.printPlan(plan)
 			}
-			a.printPlan(plan)
+			if err != nil || report == nil {
+				return err
+			}
+			if !a.json() {
+				a.printPreflight(*report)
+			}
+			if len(report.Blocked) > 0 {
+				return &codeError{exitPartial, errShown}
+			}
 			return nil
 		},
 	}
+	look.register(c)
 	o.register(c)
 	return c
 }
@@ -167,25 +184,44 @@ func policyText(p rollout.Policy) string {
 
 func (a *app) rolloutStart() *cobra.Command {
 	var o rolloutFlags
+	var look preflightFlags
 	var w waiting
 	c := &cobra.Command{
 		Use: "start RELEASE", Short: "Start a rollout", Args: cobra.ExactArgs(1),
-		Example: "  tenantry rollout start 2026.12 --canary acme,globex --waves 5%,50%,100% --bake 1h --gate errors.sql --wait",
+		Long: `Looks at every tenant's database first, as tenantry rollout plan does, and starts only if no tenant would fail. Then it says what to mend, or starts
+without those tenants (--leave-out), or starts anyway (--accept-risk REASON). What was seen is kept with the rollout.`,
+		Example: `  tenantry rollout start 2026.12 --canary acme,globex --waves 5%,50%,100% --bake 1h --gate errors.sql --wait
+  tenantry rollout start 2026.12 --leave-out
+  tenantry rollout start 2026.12 --accept-risk "the two test tenants may fail"`,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, p, err := o.read()
 			if err != nil {
 				return err
 			}
-			pool, err := a.control(c.Context())
-			if err != nil {
+			if err := look.validate(c); err != nil {
 				return err
 			}
-			id, plan, err := rollout.Start(c.Context(), pool, args[0], s, p, a.requester())
+			plan, report, err := a.makePlan(c.Context(), args[0], s, p, look)
 			if err != nil {
+				if report != nil && !a.json() { // why a canary cannot be left out
+					a.printPreflight(*report)
+				}
 				return err
 			}
 			if !a.json() {
 				a.printPlan(plan)
+				if report != nil {
+					a.printPreflight(*report)
+				}
+			}
+			id, err := a.startPlan(c.Context(), plan, report, look)
+			if err != nil {
+				return err
+			}
+			if !a.json() {
+				if report != nil && newcomers(plan, *report) > 0 {
+					a.printf("%d tenants came since the preflight and were not looked at\n", newcomers(plan, *report))
+				}
 				a.printf("%s started; follow it with: tenantry rollout watch %s\n", id, id)
 			}
 			if w.wait {
@@ -198,6 +234,7 @@ func (a *app) rolloutStart() *cobra.Command {
 		},
 	}
 	o.register(c)
+	look.registerStart(c)
 	c.Flags().BoolVar(&w.wait, "wait", false, "wait until it has ended or is paused")
 	c.Flags().DurationVar(&w.timeout, "timeout", 24*time.Hour, "with --wait: how long; then exit 5")
 	return c
@@ -212,11 +249,18 @@ func (a *app) showRollout(c *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
+	kept, err := preflight.Of(c.Context(), pool, r.ID)
+	if err != nil {
+		return err
+	}
 	if a.json() {
-		return a.printJSON(r)
+		return a.printJSON(rolloutView{r, kept})
 	}
 	for _, line := range board(r) {
 		a.println(line)
+	}
+	if kept != nil {
+		a.println(keptLine(*kept))
 	}
 	return nil
 }

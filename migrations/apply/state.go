@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/migrations/release"
 )
 
 // Standing is where a database stands, by its own history.
@@ -55,4 +57,28 @@ func State(ctx context.Context, conn *pgx.Conn) (Standing, error) {
 	}
 	at := parseStanding(replies[1])
 	return Standing{Release: at.release, ReleaseID: at.releaseID, Entries: h.entries}, nil
+}
+
+// Left is a statement that a database lacks of a release.
+type Left struct {
+	File      *release.File
+	Statement *release.Statement
+	// Begun: an earlier call sent it, and its outcome was never recorded. Apply looks before it goes on.
+	Begun bool
+}
+
+// Pending returns what a database that stands so lacks of a release, in the order in which [Apply] runs it, or a
+// [*DivergedError]. It is pure: what Apply itself compares with.
+func Pending(rel *release.Release, s Standing) ([]Left, error) {
+	p, err := compare(rel, history{entries: s.Entries, release: s.Release, releaseID: s.ReleaseID})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Left, 0, p.pending)
+	for _, u := range p.units {
+		for i := range u.statements {
+			list = append(list, Left{File: u.file, Statement: &u.statements[i], Begun: u.resuming && i == 0})
+		}
+	}
+	return list, nil
 }

@@ -94,6 +94,7 @@ func (d draft) file(found *problems) File {
 		if fault := d.judge(p); fault != nil {
 			found.add(d.name, p.line, fault.reason, fault.fix)
 		}
+		d.judgeChecks(p, found)
 		file.Statements = append(file.Statements, Statement{
 			No:         i + 1,
 			Line:       p.line,

@@ -19,6 +19,10 @@ type Candidate struct {
 	PinnedSeq   int64  `db:"pinned_seq"  json:"-"`
 	PinReason   string `db:"pin_reason"  json:"-"`
 	Quarantined bool   `db:"quarantined" json:"-"`
+	// Bytes is how large the tenant's database was when somebody looked, 0 when nobody has.
+	Bytes int64 `db:"bytes" json:"bytes"`
+	// LeftOut is why a person leaves the tenant out, "" when nobody does.
+	LeftOut string `db:"-" json:"-"`
 }
 
 // Member is a tenant with its place in a rollout.
@@ -31,9 +35,10 @@ type Member struct {
 }
 
 // Assign puts candidates into waves, those that are skipped beside them. The canary's tenants come first, in a wave of their own. In the first
-// of the other waves are at least three, taken in turn from every release that tenants come from, the oldest first, and every
-// node: the first to run into trouble should be as unlike each other as the fleet is. The order is the same for the same candidates. A wave that
-// nobody would be in is left out; the second result is how many there are, at least one.
+// of the other waves are at least three: the largest tenant of those whose size is known, unless it is a canary already, then tenants taken in
+// turn from every release that tenants come from, the oldest first, and every node. The first to run into trouble should be as unlike each
+// other as the fleet is, and what takes long should be known early. The order is the same for the same candidates. A wave that nobody would be
+// in is left out; the second result is how many there are, at least one.
 func Assign(candidates []Candidate, targetSeq int64, p Policy) ([]Member, int, error) {
 	var skipped, canary, rest []Member
 	wanted := map[string]bool{}
@@ -60,7 +65,7 @@ func Assign(candidates []Candidate, targetSeq int64, p Policy) ([]Member, int, e
 			return nil, 0, fmt.Errorf("canary: no selected tenant has the slug %q", slug)
 		}
 	}
-	rest = mixed(rest)
+	rest = mixed(rest, largest(slices.Concat(canary, rest)))
 	wave := min(len(canary), 1)
 	done := 0
 	for i, w := range p.Waves {
@@ -90,15 +95,28 @@ func judge(c Candidate, targetSeq int64) (MemberState, string) {
 		return SkippedQuarantined, "is in quarantine: tenantry tenant quarantine list"
 	case c.PinnedSeq < targetSeq:
 		return SkippedPinned, "is pinned: " + c.PinReason
+	case c.LeftOut != "":
+		return SkippedPreflight, "is left out: " + c.LeftOut
 	default:
 		return Pending, ""
 	}
 }
 
-// mixed takes tenants in turn from each release and node.
-func mixed(list []Member) []Member {
+// largest is the id of the largest tenant, "" when no size is known.
+func largest(list []Member) string {
+	var most Member
+	for _, m := range list {
+		if m.Bytes > most.Bytes || (m.Bytes == most.Bytes && m.Bytes > 0 && m.TenantID < most.TenantID) {
+			most = m
+		}
+	}
+	return most.TenantID
+}
+
+// mixed takes tenants in turn from each release and node, and one before all others: it has its kind's first turn.
+func mixed(list []Member, first string) []Member {
 	slices.SortFunc(list, func(a, b Member) int {
-		return cmp.Or(cmp.Compare(a.ReleaseSeq, b.ReleaseSeq), cmp.Compare(a.Node, b.Node), cmp.Compare(a.TenantID, b.TenantID))
+		return cmp.Or(cmp.Compare(a.ReleaseSeq, b.ReleaseSeq), cmp.Compare(a.Node, b.Node), before(a, b, first), cmp.Compare(a.TenantID, b.TenantID))
 	})
 	type kind struct {
 		release int64
@@ -112,10 +130,24 @@ func mixed(list []Member) []Member {
 		turns[i], order[i] = turn[k], i
 		turn[k]++
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(turns[a], turns[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Or(before(list[a], list[b], first), cmp.Compare(turns[a], turns[b])) })
 	out := make([]Member, len(list))
 	for i, at := range order {
 		out[i] = list[at]
 	}
 	return out
+}
+
+// before puts one tenant before any other.
+func before(a, b Member, first string) int {
+	switch {
+	case a.TenantID == b.TenantID:
+		return 0
+	case a.TenantID == first:
+		return -1
+	case b.TenantID == first:
+		return 1
+	default:
+		return 0
+	}
 }

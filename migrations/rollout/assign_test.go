@@ -58,6 +58,43 @@ func TestAssignMixes(t *testing.T) {
 	require.Len(t, seen, 3, "n0 and n1 at release 1, n1 at release 2")
 }
 
+// The first wave has the largest tenant that is known, and still one of every node and release.
+func TestAssignBeginsWithTheLargest(t *testing.T) {
+	t.Parallel()
+	list := fleet(400)
+	list[123].Bytes, list[5].Bytes, list[6].Bytes = 9<<30, 1<<30, 9<<30
+	list[7].Bytes, list[7].Quarantined = 99<<30, true
+	members, waves, err := rollout.Assign(list, 9, rollout.Policy{}.WithDefaults())
+	require.NoError(t, err)
+	require.Equal(t, "t6", members[0].Slug, "of two that are as large, the older one")
+	require.Equal(t, []int{4, 36, 160, 199}, waveSizes(members, waves))
+	first := map[string]int{}
+	for _, m := range members[:4] {
+		first[fmt.Sprint(m.Node, m.ReleaseSeq)]++
+	}
+	require.Equal(t, map[string]int{"n01": 2, "n11": 1, "n12": 1}, first, "the largest has the first turn of its kind")
+
+	members, _, err = rollout.Assign(list, 9, rollout.Policy{Canary: []string{"t6"}}.WithDefaults())
+	require.NoError(t, err)
+	require.Equal(t, []string{"t6", "t0"}, []string{members[0].Slug, members[1].Slug}, "it is a canary already")
+
+	again, _, err := rollout.Assign(fleet(400), 9, rollout.Policy{}.WithDefaults())
+	require.NoError(t, err)
+	require.Equal(t, "t0", again[0].Slug, "no size is known")
+}
+
+func TestAssignLeavesOut(t *testing.T) {
+	t.Parallel()
+	list := fleet(6)
+	list[3].LeftOut = "its database is read-only"
+	members, _, err := rollout.Assign(list, 9, rollout.Policy{}.WithDefaults())
+	require.NoError(t, err)
+	require.Equal(t, rollout.SkippedPreflight, members[5].State)
+	require.Equal(t, "is left out: its database is read-only", members[5].Why)
+	_, _, err = rollout.Assign(list, 9, rollout.Policy{Canary: []string{"t3"}}.WithDefaults())
+	require.ErrorContains(t, err, "canary: t3 cannot be one: is left out")
+}
+
 func TestAssignSkips(t *testing.T) {
 	t.Parallel()
 	list := fleet(6)

@@ -73,7 +73,7 @@ func (w *world) look() {
 		case rollout.Applying:
 			l.Applying++
 		case rollout.Done, rollout.SkippedUpToDate:
-		case rollout.Failed, rollout.Waived, rollout.SkippedPinned, rollout.SkippedInactive, rollout.SkippedQuarantined:
+		case rollout.Failed, rollout.Waived, rollout.SkippedPinned, rollout.SkippedInactive, rollout.SkippedQuarantined, rollout.SkippedPreflight:
 			w.view.Exceptions++
 		}
 	}

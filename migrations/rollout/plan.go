@@ -42,6 +42,11 @@ func (p Plan) Count(state MemberState, wave int) int {
 
 // Make plans a rollout and changes nothing. The release is a name.
 func Make(ctx context.Context, db DB, release string, s Selector, p Policy) (Plan, error) {
+	return MakeWithout(ctx, db, release, s, p, nil)
+}
+
+// MakeWithout is Make that leaves tenants out: their ids, and for each why.
+func MakeWithout(ctx context.Context, db DB, release string, s Selector, p Policy, leftOut map[string]string) (Plan, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
 		return Plan{}, err
@@ -58,6 +63,9 @@ func Make(ctx context.Context, db DB, release string, s Selector, p Policy) (Pla
 	if err != nil {
 		return Plan{}, err
 	}
+	for i, c := range candidates {
+		candidates[i].LeftOut = leftOut[c.TenantID]
+	}
 	plan := Plan{Release: name, Policy: p, Selector: s}
 	plan.Members, plan.Waves, err = Assign(candidates, target, p)
 	return plan, err
@@ -71,7 +79,7 @@ func candidates(ctx context.Context, db DB, s Selector) ([]Candidate, error) {
 		return nil, fmt.Errorf("encode selector: %w", err)
 	}
 	rows, err := db.Query(ctx, `
-		SELECT tenant_id, slug, node, release, release_seq, active, pinned_seq, pin_reason, quarantined
+		SELECT tenant_id, slug, node, release, release_seq, active, pinned_seq, pin_reason, quarantined, bytes
 		FROM tenantry.rollout_candidates
 		WHERE tenantry.selected($1, labels)
 		ORDER BY tenant_id`, string(selector))
@@ -85,32 +93,57 @@ func candidates(ctx context.Context, db DB, s Selector) ([]Candidate, error) {
 	return list, nil
 }
 
-// Start begins with what was planned just now, and returns the rollout's id. The plan is made anew: the fleet may have changed since it
+// Start begins with what is planned now, and returns the rollout's id. The plan is made anew: the fleet may have changed since it
 // was shown. Refusals are errors of the control database with codes TY002 and TY003.
 func Start(ctx context.Context, db DB, release string, s Selector, p Policy, by string) (string, Plan, error) {
 	plan, err := Make(ctx, db, release, s, p)
 	if err != nil {
 		return "", plan, err
 	}
+	id, err := Begin(ctx, db, plan, by, nil)
+	return id, plan, err
+}
+
+// Begin begins with a plan. also, where it is not nil, writes more about the rollout in the same transaction. Who became unfit since the plan
+// was made is skipped when its turn comes.
+func Begin(ctx context.Context, db DB, plan Plan, by string, also func(ctx context.Context, tx pgx.Tx, id string) error) (string, error) {
 	ids, waves, states := make([]string, len(plan.Members)), make([]int32, len(plan.Members)), make([]string, len(plan.Members))
+	var leftOut, whys []string
 	for i, m := range plan.Members {
 		ids[i], waves[i], states[i] = m.TenantID, int32(m.Wave), string(m.State) //nolint:gosec // there are few waves
+		if m.State == SkippedPreflight {
+			leftOut, whys = append(leftOut, m.TenantID), append(whys, m.LeftOut)
+		}
 	}
-	selector, err := json.Marshal(s)
+	selector, err := json.Marshal(plan.Selector)
 	if err != nil {
-		return "", plan, fmt.Errorf("encode selector: %w", err)
+		return "", fmt.Errorf("encode selector: %w", err)
 	}
 	policy, err := json.Marshal(plan.Policy)
 	if err != nil {
-		return "", plan, fmt.Errorf("encode policy: %w", err)
+		return "", fmt.Errorf("encode policy: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var id string
-	err = db.QueryRow(ctx, `SELECT tenantry.start_rollout($1, $2, $3, $4, $5, $6, $7, $8)`,
-		plan.Release, string(selector), string(policy), plan.Waves, ids, waves, states, by).Scan(&id)
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT tenantry.start_rollout($1, $2, $3, $4, $5, $6, $7, $8)`,
+			plan.Release, string(selector), string(policy), plan.Waves, ids, waves, states, by).Scan(&id)
+		if err != nil || (len(leftOut) == 0 && also == nil) {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE tenantry.rollout_members m
+			SET failure = jsonb_build_object('code', 'preflight', 'message', l.why)
+			FROM unnest($2::text[], $3::text[]) AS l (tenant_id, why)
+			WHERE m.rollout_id = $1 AND m.tenant_id = l.tenant_id`, id, leftOut, whys)
+		if err != nil || also == nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		return also(ctx, tx, id)
+	})
 	if err != nil {
-		return "", plan, fmt.Errorf("start rollout: %w", err)
+		return "", fmt.Errorf("start rollout: %w", err)
 	}
-	return id, plan, nil
+	return id, nil
 }

@@ -44,9 +44,10 @@ const (
 	SkippedPinned      MemberState = "skipped_pinned"
 	SkippedInactive    MemberState = "skipped_inactive" // suspended, being deleted, not yet made
 	SkippedQuarantined MemberState = "skipped_quarantined"
+	SkippedPreflight   MemberState = "skipped_preflight" // a person left out whom the preflight found blocked
 )
 
 // MemberStates lists every state of a member, in the order in which they are shown.
 func MemberStates() []MemberState {
-	return []MemberState{Pending, Applying, Done, Failed, Waived, SkippedUpToDate, SkippedPinned, SkippedInactive, SkippedQuarantined}
+	return []MemberState{Pending, Applying, Done, Failed, Waived, SkippedUpToDate, SkippedPinned, SkippedInactive, SkippedQuarantined, SkippedPreflight}
 }
