@@ -70,7 +70,7 @@ type Left struct {
 // Pending returns what a database that stands so lacks of a release, in the order in which [Apply] runs it, or a
 // [*DivergedError]. It is pure: what Apply itself compares with.
 func Pending(rel *release.Release, s Standing) ([]Left, error) {
-	p, err := compare(rel, history{entries: s.Entries, release: s.Release, releaseID: s.ReleaseID})
+	p, err := compare(rel, history{entries: s.Entries})
 	if err != nil {
 		return nil, err
 	}
