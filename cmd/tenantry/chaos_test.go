@@ -5,15 +5,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avenit/tenantry/workers/chaos"
+	"github.com/avenit/tenantry/workers/chaostest"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
 )
 
-// TestChaosRollout is here because it runs the server of a node that goes away. See package chaos.
+// TestChaosRollout is here because it runs the server of a node that goes away. See package chaostest.
 func TestChaosRollout(t *testing.T) {
 	t.Parallel()
-	chaos.Asked(t)
+	chaostest.Asked(t)
 	program, err := crashtest.Build(t.Context(), t.TempDir())
 	require.NoError(t, err)
-	chaos.Run(t, program, privateServer(t))
+	chaostest.Run(t, program, privateServer(t))
 }

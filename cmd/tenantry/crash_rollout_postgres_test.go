@@ -39,6 +39,7 @@ func TestPostgresDiesInRollout(t *testing.T) {
 			{"apply.tx.before#3", away},
 			{"apply.locked#2", 0},
 		}, func(t *testing.T) *crashtest.Scene {
+			t.Helper()
 			f := fleettest.New(t)
 			return crashtest.NewScene(f, f.NodeAt(t, server.URL("postgres"), "n1"), server.URL("postgres"))
 		})
@@ -54,6 +55,7 @@ func TestPostgresDiesInRollout(t *testing.T) {
 			{"rollout.step.after#2", away},
 			{"apply.tx.committed#2", away},
 		}, func(t *testing.T) *crashtest.Scene {
+			t.Helper()
 			f := fleettest.NewAt(t, server.URL("postgres"))
 			return crashtest.NewScene(f, f.Node(t, "n1"), fleettest.ServerURL(t))
 		})

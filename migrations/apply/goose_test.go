@@ -111,7 +111,7 @@ func TestGooseIsTheOracle(t *testing.T) {
 			ours.mustApply(t, rel)
 			theirs.goose(t, goose, folder)
 			got, want := ours.dumped(t), theirs.dumped(t)
-			require.Greater(t, strings.Count(want, "CREATE "), 0)
+			require.Positive(t, strings.Count(want, "CREATE "))
 			require.Equal(t, want, got)
 		})
 	}

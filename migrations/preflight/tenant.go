@@ -100,7 +100,7 @@ func connect(ctx context.Context, node tenants.Node, database, user, password st
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // one round trip: nothing is asked twice
 	maps.Copy(config.RuntimeParams, map[string]string{
 		"application_name": "tenantry/preflight", "statement_timeout": millis(factsTimeout), "lock_timeout": millis(lockTimeout),
-		"idle_in_transaction_session_timeout": "10000", "client_connection_check_interval": "250",
+		"idle_in_transaction_session_timeout": "10000", "client_connection_check_interval": "250", "jit": "off",
 	})
 	return pgx.ConnectConfig(ctx, config) //nolint:wrapcheck // told as a finding
 }

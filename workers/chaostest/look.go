@@ -1,8 +1,9 @@
-package chaos
+package chaostest
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,10 +63,8 @@ func (c *trial) goodEnd(r rollout.Rollout, stops []stop) {
 
 // wanted is how a tenant's part ends.
 func (c *trial) wanted(slug string) rollout.MemberState {
-	for _, broken := range c.cast.broken()[1:] {
-		if slug == broken {
-			return rollout.Failed
-		}
+	if slices.Contains(c.cast.broken()[1:], slug) {
+		return rollout.Failed
 	}
 	switch slug {
 	case c.cast.pinned:
@@ -131,7 +130,7 @@ func (c *trial) noOrders(slugs ...string) {
 	c.t.Helper()
 	c.everywhere(slugs, func(ctx context.Context, _ string, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `DELETE FROM orders`)
-		return err //nolint:wrapcheck // wrapped by everywhere
+		return err
 	})
 }
 

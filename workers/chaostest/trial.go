@@ -1,4 +1,4 @@
-package chaos
+package chaostest
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -113,11 +114,7 @@ func (n *numbers) add(what string, value any) {
 func (n *numbers) text() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := ""
-	for _, line := range n.lines {
-		out += line + "\n"
-	}
-	return out
+	return strings.Join(n.lines, "\n")
 }
 
 // value reads one value of the control database.

@@ -1,4 +1,4 @@
-// Package chaos is the chaos rollout: a release is brought to a fleet on two nodes while everything happens at once.
+// Package chaostest is the chaos rollout: a release is brought to a fleet on two nodes while everything happens at once.
 //
 //	setup   300 tenants on two nodes; by lot some have data that the release refuses, one is pinned, two are suspended, one is
 //	        in quarantine, one's table is held by a long transaction, one of the broken is a canary
@@ -11,4 +11,4 @@
 // The test is beside the package that runs private servers: TestChaosRollout in cmd/tenantry, run by make chaos. CHAOS is full, or short (30
 // tenants) in CI. Every choice by lot comes from a seed that is logged; CHAOS_SEED repeats the choices, not the moments at which
 // processes meet.
-package chaos
+package chaostest

@@ -1,4 +1,4 @@
-package chaos
+package chaostest
 
 import (
 	"context"
@@ -94,11 +94,7 @@ func (c *trial) pictures() {
 		home = c.scenes[1]
 	}
 	home.Remember(t, "clean")
-	files := map[string]string{}
-	for name, body := range goodFiles {
-		files[name] = body
-	}
-	crashtest.Publish(t, f, good, crashtest.Sample(t, files), workers.KeepCurrent)
+	crashtest.Publish(t, f, good, crashtest.Sample(t, goodFiles), workers.KeepCurrent)
 	f.Do(t, jobs.Migrate{Tenant: "clean", Release: good})
 	home.Remember(t, "clean")
 	c.scenes[0].Clean, c.scenes[1].Clean = home.Clean, home.Clean
@@ -185,11 +181,11 @@ func (c *trial) everywhere(slugs []string, work func(ctx context.Context, slug s
 		g.Go(func() error {
 			tenant, err := c.fleet.Registry.Tenant(ctx, slug)
 			if err != nil {
-				return err //nolint:wrapcheck // it says what
+				return err
 			}
 			url, err := c.fleet.Registry.TenantURL(ctx, tenant.ID, tenants.RoleApp, false)
 			if err != nil {
-				return err //nolint:wrapcheck // it says what
+				return err
 			}
 			conn, err := pgx.Connect(ctx, url)
 			if err != nil {
@@ -210,6 +206,6 @@ func (c *trial) mend(slugs ...string) {
 	c.t.Helper()
 	c.everywhere(slugs, func(ctx context.Context, _ string, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `UPDATE customers SET phone = '+49 30 2' WHERE phone = 'unknown' OR phone IS NULL`)
-		return err //nolint:wrapcheck // wrapped by everywhere
+		return err
 	})
 }

@@ -1,4 +1,4 @@
-package chaos
+package chaostest
 
 import (
 	"time"
@@ -46,7 +46,7 @@ func (c *trial) paused(r rollout.Rollout) stop {
 		require.Equal(c.t, 1, n)
 	case rollout.Systemic:
 		require.Contains(c.t, []string{"23514", "23502"}, r.Failures[0].Code, "%+v", r.Failures)
-	default:
+	case rollout.Manual, rollout.Gate:
 		require.Fail(c.t, "it paused by itself", "%s: %s", r.Reason, r.Detail)
 	}
 	s.until = c.resume(r.ID)

@@ -1,4 +1,4 @@
-package chaos
+package chaostest
 
 import (
 	"context"
@@ -80,15 +80,15 @@ func (c *trial) begin(share func() float64) *faults {
 	f.do("take the node away", func() error {
 		reached(.15)
 		if err := c.server.Kill(ctx); err != nil {
-			return err //nolint:wrapcheck // it is of the test
+			return err
 		}
 		<-time.After(c.away)
-		return c.server.Restart(ctx) //nolint:wrapcheck // as above
+		return c.server.Restart(ctx)
 	})
 	f.do("come back", func() error {
 		reached(.3)
 		if _, err := c.fleet.Jobs.CreateTenant(ctx, jobs.Provision{Slug: "newcomer"}, nil); err != nil {
-			return err //nolint:wrapcheck // it says what
+			return err
 		}
 		return c.ask(ctx, jobs.Resume{Tenant: c.cast.back})
 	})
@@ -118,7 +118,7 @@ func (c *trial) begin(share func() float64) *faults {
 
 func (c *trial) ask(ctx context.Context, args jobs.Args) error {
 	_, err := c.fleet.Jobs.Submit(ctx, args, nil)
-	return err //nolint:wrapcheck // it says what
+	return err
 }
 
 // hold opens a transaction of a tenant's application that has read the table which the release changes.

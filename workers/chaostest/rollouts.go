@@ -1,6 +1,7 @@
-package chaos
+package chaostest
 
 import (
+	"maps"
 	"math"
 	"sync/atomic"
 	"time"
@@ -116,12 +117,8 @@ func (c *trial) theRest() {
 // badRelease fails for everybody but the canaries. It stops at the second failure of a kind, and is aborted.
 func (c *trial) badRelease() {
 	c.t.Helper()
-	files := map[string]string{}
-	for _, more := range []map[string]string{goodFiles, badFile} {
-		for name, body := range more {
-			files[name] = body
-		}
-	}
+	files := maps.Clone(goodFiles)
+	maps.Copy(files, badFile)
 	crashtest.Publish(c.t, c.fleet, bad, crashtest.Sample(c.t, files), workers.KeepCurrent)
 	c.fleet.Do(c.t, jobs.Migrate{Tenant: "clean", Release: bad})
 	for _, s := range c.scenes {
