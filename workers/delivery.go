@@ -116,7 +116,7 @@ func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (e
 	}
 	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds()}
 	if err == nil {
-		e.Result = did.result
+		e.Result, e.Release = did.result, did.release
 		return e, did.record
 	}
 	if out == outcomeHandover {

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 )
@@ -16,6 +14,8 @@ type migrated struct {
 	From       string `json:"from"`
 	To         string `json:"to"`
 	Statements int    `json:"statements"` // applied by this operation's last attempt
+	// ConnectMS is how long the server took to let it in, in milliseconds: how busy it is. 0 when it was not asked.
+	ConnectMS float64 `json:"connect_ms"`
 }
 
 // migrate applies to a tenant's database what it lacks of a release. An up-to-date tenant costs no connection.
@@ -24,76 +24,52 @@ func (t *toolbox) migrate(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	tenant, err := t.tenant(ctx, r, tenants.StateActive)
+	if r.TenantID == nil {
+		return done{}, errNoTenant
+	}
+	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
 	if err != nil {
 		return done{}, err
 	}
-	to, err := t.target(ctx, tenant, a.Release)
+	if home.State != tenants.StateActive {
+		return done{}, notPossible(home.Slug, home.State, r.Kind)
+	}
+	to, err := t.schema.target(ctx, a.Release)
 	if err != nil {
 		return done{}, err
 	}
-	if to.name == tenant.Release {
-		return done{result: migrated{From: tenant.Release, To: to.name}}, nil
+	result := migrated{From: home.Release, To: to.Name}
+	if to.ID == home.ReleaseID {
+		return done{result: result}, nil
 	}
-	if to.older {
-		return done{}, refuse(fmt.Sprintf("tenant %s is at release %s, which is newer than %s", tenant.Slug, tenant.Release, to.name),
+	if to.Seq < home.ReleaseSeq {
+		return done{}, refuse(fmt.Sprintf("tenant %s is at release %s, which is newer than %s", home.Slug, home.Release, to.Name),
 			"releases only go forward; publish one that undoes what you do not want")
 	}
-	db, err := t.reg.Database(ctx, *r.DatabaseID)
-	if err != nil {
+	if err := t.applyRelease(ctx, r, home, to.ID, &result); err != nil {
 		return done{}, err
 	}
-	applied, err := t.applyRelease(ctx, r, db, to.id)
-	if err != nil {
-		return done{}, err
-	}
-	result := migrated{From: tenant.Release, To: to.name, Statements: applied}
-	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE tenantry.databases SET release_id = $2 WHERE id = $1`, db.ID, to.id); err != nil {
-			return fmt.Errorf("record release: %w", err)
+	return done{result: result, release: to.ID}, nil
+}
+
+// applyRelease works as the tenant's migrator, whose session can do nothing outside this database. It holds the database's lock
+// (apply.LockKey) and then asks whether it is still the newest attempt: what an older one has open is ended first.
+func (t *toolbox) applyRelease(ctx context.Context, r *run, home tenants.Home, releaseID string, result *migrated) (err error) {
+	if r.Attempt() > 1 {
+		node, err := t.reg.Node(ctx, home.NodeID)
+		if err != nil {
+			return err
 		}
-		return nil
-	}}, nil
-}
-
-type target struct {
-	id, name string
-	older    bool // than what the tenant has
-}
-
-func (t *toolbox) target(ctx context.Context, tenant tenants.Tenant, name string) (target, error) {
-	var to target
-	err := t.reg.Pool().QueryRow(ctx, `
-		SELECT r.id, r.name, r.seq < have.seq
-		FROM tenantry.releases r
-		JOIN tenantry.releases have ON have.name = $2
-		WHERE r.name = coalesce(nullif($1, ''), tenantry.setting('current_release'))`, name, tenant.Release).Scan(&to.id, &to.name, &to.older)
-	if err != nil {
-		return to, fmt.Errorf("read target release: %w", err)
+		if err := t.admin.EndOlder(ctx, node, r); err != nil {
+			return err
+		}
 	}
-	return to, nil
-}
-
-// applyRelease works as the tenant's migrator, whose session can do nothing outside this database. The session on the node
-// keeps older attempts of this operation, and everything else that changes this database, away.
-func (t *toolbox) applyRelease(ctx context.Context, r *run, db tenants.Database, releaseID string) (applied int, err error) {
-	node, err := t.reg.Node(ctx, db.NodeID)
+	begun := time.Now()
+	conn, err := t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	session, err := t.admin.Session(ctx, node, r, db.Name)
-	if err != nil {
-		return 0, err
-	}
-	defer session.Close()
-	c, err := t.reg.Credential(ctx, db.ID, tenants.RoleMigrator)
-	if err != nil {
-		return 0, err
-	}
-	conn, err := t.admin.Connect(ctx, node, db.Name, c.Username, c.Password, r)
-	if err != nil {
-		return 0, err
-	}
+	result.ConnectMS = milliseconds(time.Since(begun))
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
@@ -101,12 +77,15 @@ func (t *toolbox) applyRelease(ctx context.Context, r *run, db tenants.Database,
 	}()
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
-	result, err := t.schema.apply(ctx, conn, releaseID, db.Owner(), r, progress)
+	applied, err := t.schema.apply(ctx, conn, releaseID, home.Database().Owner(), r, progress)
 	if err != nil {
-		return 0, fmt.Errorf("apply release: %w", err)
+		return fmt.Errorf("apply release: %w", err)
 	}
-	return result.Applied, nil
+	result.Statements = applied.Applied
+	return nil
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // reportProgress writes to the ledger beside the work, twice a second at most: a statement holds locks and must not wait
 // for the control database.

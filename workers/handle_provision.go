@@ -13,7 +13,7 @@ import (
 // tenant reads the tenant of a run and refuses where its state does not allow the operation.
 func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) (tenants.Tenant, error) {
 	if r.TenantID == nil {
-		return tenants.Tenant{}, refuse("the operation names no tenant", "")
+		return tenants.Tenant{}, errNoTenant
 	}
 	tenant, err := t.reg.Tenant(ctx, *r.TenantID)
 	if err != nil {
@@ -22,8 +22,13 @@ func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) 
 	if slices.Contains(allowed, tenant.State) {
 		return tenant, nil
 	}
-	return tenant, refuse(fmt.Sprintf("tenant %s is %s, %s is not possible then", tenant.Slug, tenant.State, r.Kind),
-		"see tenantry tenant show "+tenant.Slug)
+	return tenant, notPossible(tenant.Slug, tenant.State, r.Kind)
+}
+
+var errNoTenant = refuse("the operation names no tenant", "")
+
+func notPossible(slug string, state tenants.State, kind string) error {
+	return refuse(fmt.Sprintf("tenant %s is %s, %s is not possible then", slug, state, kind), "see tenantry tenant show "+slug)
 }
 
 // move changes a tenant's state in a record. The states it may come from are those of the state machine.

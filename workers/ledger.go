@@ -111,7 +111,8 @@ type end struct {
 	Outcome outcome  `json:"outcome"`
 	Result  any      `json:"result,omitempty"`
 	Error   *problem `json:"error,omitempty"`
-	Delay   float64  `json:"delay,omitempty"` // seconds
+	Delay   float64  `json:"delay,omitempty"`   // seconds
+	Release string   `json:"release,omitempty"` // as done.release
 }
 
 // record writes what a run has done into the control database, in the transaction that ends its operation.

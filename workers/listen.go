@@ -17,6 +17,9 @@ func (c *chores) attend(ctx context.Context, p prompt) {
 	defer func() { <-ended }()
 	for {
 		c.once(ctx, p.chore)
+		if rest(ctx, p.gap) != nil {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return

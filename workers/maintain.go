@@ -26,6 +26,8 @@ type prompt struct {
 	chore
 
 	channel string
+	// gap is the least time from one doing to the next, so that what comes close together is done together.
+	gap time.Duration
 }
 
 // chores looks after what nobody asks for.
@@ -48,8 +50,9 @@ func (c *chores) list(lease time.Duration) []chore {
 
 func (c *chores) prompts() []prompt {
 	return []prompt{
-		{chore{"refill_warm", 5 * time.Second, c.refillWarm}, "tenantry_warm"},  // a warm database was claimed
-		{chore{"rollouts", time.Second, c.advanceRollouts}, "tenantry_parents"}, // a child has ended, or a person has decided
+		{chore{"refill_warm", 5 * time.Second, c.refillWarm}, "tenantry_warm", 0}, // a warm database was claimed
+		// A child has ended, or a person has decided.
+		{chore{"rollouts", time.Second, c.advanceRollouts}, "tenantry_parents", rolloutGap},
 	}
 }
 

@@ -2,9 +2,14 @@ package workers
 
 import (
 	"context"
+	"time"
 
 	"github.com/avenit/tenantry/migrations/rollout"
 )
+
+// rolloutGap is how long what happens to rollouts is gathered. A rollout asks for more tenants than workers have at work, so that they do not
+// wait for it.
+const rolloutGap = 25 * time.Millisecond
 
 // advanceRollouts moves every active rollout on. Every worker does so; one at a time gets a rollout.
 func (c *chores) advanceRollouts(ctx context.Context) error {

@@ -87,4 +87,7 @@ func args[T any](r *run) (T, error) {
 type done struct {
 	result any
 	record record
+	// release is what the operation's database stands at now, "" when that has not changed. Unlike a record it is written together with the ends
+	// of other operations.
+	release string
 }

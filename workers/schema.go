@@ -29,12 +29,42 @@ type schema struct {
 
 	mu       sync.Mutex
 	releases map[string]*release.Release
+	targets  map[string]target
+}
+
+// target is a release with its place in the order of publishing.
+type target struct {
+	ID, Name string
+	Seq      int64
 }
 
 var _ provision.Schema = (*schema)(nil)
 
 func newSchema(pool *pgxpool.Pool) *schema {
-	return &schema{pool: pool, releases: map[string]*release.Release{}}
+	return &schema{pool: pool, releases: map[string]*release.Release{}, targets: map[string]target{}}
+}
+
+// target finds a release by its name; "" is the one that new tenants get, which is asked for every time.
+func (s *schema) target(ctx context.Context, name string) (target, error) {
+	s.mu.Lock()
+	to, found := s.targets[name]
+	s.mu.Unlock()
+	if found {
+		return to, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	err := s.pool.QueryRow(ctx, `
+		SELECT id, name, seq FROM tenantry.releases WHERE name = coalesce(nullif($1, ''), tenantry.setting('current_release'))`, name).Scan(&to.ID, &to.Name, &to.Seq)
+	if err != nil {
+		return to, fmt.Errorf("read target release: %w", err)
+	}
+	if name != "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.targets[name] = to
+	}
+	return to, nil
 }
 
 func (s *schema) release(ctx context.Context, id string) (*release.Release, error) {
@@ -77,6 +107,8 @@ func (s *schema) apply(ctx context.Context, conn *pgx.Conn, releaseID, owner str
 		return apply.Result{}, err
 	}
 	return apply.Apply(ctx, conn, rel, apply.Options{
+		Dedicated:   true,
+		Fence:       r.Current,
 		OwnerRole:   owner,
 		OperationID: r.OperationID(),
 		Progress:    progress,

@@ -65,6 +65,9 @@ func (s *session) apply(ctx context.Context) error {
 	}
 	s.pending = plan.pending
 	s.opts.Crash(PointLocked)
+	if err := s.opts.Fence(ctx); err != nil {
+		return err
+	}
 	if !h.exists {
 		if err := s.bootstrap(ctx); err != nil {
 			return err
@@ -75,14 +78,24 @@ func (s *session) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(plan.units) == 0 && !plan.standing {
-		s.opts.Crash(PointRelease)
-		if _, err := s.do(ctx, "record release", s.releaseCommand()); err != nil {
+	if len(plan.units) == 0 {
+		if err := s.stand(ctx); err != nil {
 			return err
 		}
 	}
 	s.opts.Crash(PointDone)
 	return nil
+}
+
+// stand records at which release the database stands when there was nothing to run that could have recorded it.
+func (s *session) stand(ctx context.Context) error {
+	replies, err := s.do(ctx, "read release", command{sql: metaSQL, keep: true})
+	if err != nil || parseStanding(replies[0]) == (standing{s.rel.Name, s.rel.ID}) {
+		return err
+	}
+	s.opts.Crash(PointRelease)
+	_, err = s.do(ctx, "record release", s.releaseCommand())
+	return err
 }
 
 // bootstrap makes the schema of the history in one transaction.

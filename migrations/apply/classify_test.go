@@ -51,8 +51,12 @@ func TestLockPolicy(t *testing.T) {
 		require.LessOrEqual(t, pause, policy.MaxPause*3/2)
 	}
 	const ms = time.Millisecond
-	require.Equal(t, []time.Duration{100 * ms, 200 * ms, 500 * ms, 1000 * ms, 2000 * ms, 2000 * ms, 2000 * ms}, timeouts)
-	require.Equal(t, 2*time.Second, policy.longest())
+	require.Equal(t, []time.Duration{100 * ms, 150 * ms, 200 * ms, 200 * ms, 200 * ms, 200 * ms, 200 * ms}, timeouts)
+	require.Equal(t, 200*ms, policy.longest())
+	require.Equal(t, 200*ms, shared(200*ms, 1))
+	require.Equal(t, 100*ms, shared(200*ms, 2))
+	require.Equal(t, 50*ms, shared(200*ms, 40))
+	require.Equal(t, ms, shared(ms, 3), "0 would be no timeout")
 
 	policy.Timeouts = []time.Duration{time.Second, time.Microsecond}
 	require.ErrorContains(t, policy.validate(), "the least is 1ms")

@@ -42,44 +42,50 @@ type Entry struct {
 // history is what a database says of itself.
 type history struct {
 	// exists is false for a database that nothing was ever applied to.
-	exists    bool
-	entries   []Entry
-	release   string
-	releaseID string
+	exists  bool
+	entries []Entry
 }
 
-// historyCommands read the history; they end a part of their own, since they fail on a database without one.
-func historyCommands() []command {
-	return []command{{sql: historySQL, keep: true}, {sql: metaSQL, keep: true, cut: true}}
+// historyCommand reads what a plan is made of. It ends a part of its own, since it fails on a database without a history.
+func historyCommand() command {
+	return command{sql: entriesSQL + entriesFromSQL, keep: true, cut: true}
 }
 
-// parseHistory reads the replies to historyCommands.
-func parseHistory(replies []reply) (history, error) {
-	for _, r := range replies {
-		if isMissing(r.err) {
-			return history{}, nil
-		}
-		if r.err != nil && !errors.Is(r.err, errSkipped) {
-			return history{}, fmt.Errorf("read history: %w", r.err)
-		}
+// parseHistory reads the reply to historyCommand.
+func parseHistory(r reply) (history, error) {
+	if isMissing(r.err) {
+		return history{}, nil
+	}
+	if r.err != nil {
+		return history{}, fmt.Errorf("read history: %w", r.err)
 	}
 	h := history{exists: true}
-	for _, row := range replies[0].rows {
+	for _, row := range r.rows {
 		entry, err := parseEntry(row)
 		if err != nil {
 			return history{}, fmt.Errorf("read history: %w", err)
 		}
 		h.entries = append(h.entries, entry)
 	}
-	for _, row := range replies[1].rows {
+	return h, nil
+}
+
+// standing is at which release a database says it stands.
+type standing struct {
+	release, releaseID string
+}
+
+func parseStanding(r reply) standing {
+	var s standing
+	for _, row := range r.rows {
 		switch string(row[0]) {
 		case metaRelease:
-			h.release = string(row[1])
+			s.release = string(row[1])
 		case metaReleaseID:
-			h.releaseID = string(row[1])
+			s.releaseID = string(row[1])
 		}
 	}
-	return h, nil
+	return s
 }
 
 func isMissing(err error) bool {
@@ -87,10 +93,23 @@ func isMissing(err error) bool {
 	return ok && (pgErr.Code == pgerrcode.UndefinedTable || pgErr.Code == pgerrcode.InvalidSchemaName)
 }
 
+// parseEntry reads a row of entriesSQL, with or without its times.
 func parseEntry(row [][]byte) (Entry, error) {
 	no, err := strconv.Atoi(string(row[2]))
 	if err != nil {
 		return Entry{}, fmt.Errorf("statement number: %w", err)
+	}
+	entry := Entry{
+		Version:     string(row[0]),
+		File:        string(row[1]),
+		StatementNo: no,
+		Hash:        string(row[3]),
+		Status:      Status(row[4]),
+		OperationID: string(row[5]),
+		Release:     string(row[6]),
+	}
+	if len(row) == 7 {
+		return entry, nil
 	}
 	micros, err := strconv.ParseInt(string(row[7]), 10, 64)
 	if err != nil {
@@ -100,15 +119,7 @@ func parseEntry(row [][]byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("duration_ms: %w", err)
 	}
-	return Entry{
-		Version:     string(row[0]),
-		File:        string(row[1]),
-		StatementNo: no,
-		Hash:        string(row[3]),
-		Status:      Status(row[4]),
-		OperationID: string(row[5]),
-		Release:     string(row[6]),
-		AppliedAt:   time.UnixMicro(micros).UTC(),
-		Duration:    time.Duration(millis) * time.Millisecond,
-	}, nil
+	entry.AppliedAt = time.UnixMicro(micros).UTC()
+	entry.Duration = time.Duration(millis) * time.Millisecond
+	return entry, nil
 }

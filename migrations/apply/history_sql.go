@@ -34,10 +34,16 @@ const (
 	metaReleaseID = "release_id"
 )
 
-const historySQL = `
-SELECT version, file_name, statement_no, statement_hash, status, operation_id, release,
-       (extract(epoch FROM applied_at) * 1000000)::bigint, duration_ms
-FROM _tenantry.schema_history
+// entriesSQL is what a plan is made of, as it lies there: whoever plans has a new session, for which every function, every operator and
+// every collation costs a look at the catalog.
+const entriesSQL = `
+SELECT version, file_name, statement_no, statement_hash, status, operation_id, release`
+
+const entriesFromSQL = `
+FROM _tenantry.schema_history`
+
+// timedSQL tells the times as well, the oldest first.
+const timedSQL = entriesSQL + `, (extract(epoch FROM applied_at) * 1000000)::bigint, duration_ms` + entriesFromSQL + `
 ORDER BY applied_at, version, statement_no`
 
 const metaSQL = `

@@ -95,13 +95,26 @@ GROUP BY l.pid, a.application_name, a.xact_start
 ORDER BY a.xact_start NULLS LAST
 LIMIT 5`
 
-// blockers is best effort: it gives nothing when it cannot look.
-func (s *session) blockers(ctx context.Context) []Session {
+// blockers tells who holds the unit's tables; when nobody does, who holds any. It is best effort: it gives nothing when it
+// cannot look.
+func (s *session) blockers(ctx context.Context, u unit) []Session {
+	const most = 5
+	var sessions []Session
+	obstacles, err := s.obstacles(ctx, u)
+	for _, o := range obstacles {
+		if last := len(sessions) - 1; last >= 0 && sessions[last].PID == o.PID {
+			sessions[last].Holds += ", " + o.Holds
+		} else if len(sessions) < most {
+			sessions = append(sessions, o.Session)
+		}
+	}
+	if err != nil || len(sessions) > 0 {
+		return sessions
+	}
 	replies, err := s.exchange(ctx, []command{{sql: blockersSQL, keep: true}})
 	if err != nil {
 		return nil
 	}
-	var sessions []Session
 	for _, row := range replies[0].rows {
 		pid, _ := strconv.Atoi(string(row[0]))
 		sessions = append(sessions, Session{PID: pid, ApplicationName: string(row[1]), Holds: string(row[2])})

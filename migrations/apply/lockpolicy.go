@@ -9,15 +9,21 @@ import (
 )
 
 // LockPolicy says how locks on tables are waited for. An ALTER that waits for a long SELECT makes every later SELECT
-// wait behind it; so each try waits shortly, gives everything back, and pauses. No try is without a timeout.
+// wait behind it. So each try waits shortly and gives everything back, and who was in the way then is waited for outside
+// of the queue. No try is without a timeout.
+//
+// The longest timeout is how long others are made to wait, and some milliseconds for the change itself.
 type LockPolicy struct {
-	// Timeouts are the lock_timeout of the first, second, … try; later tries take the last. Defaults to 100 ms, 200 ms,
-	// 500 ms, 1 s, 2 s.
+	// Timeouts are what the first, second, … try waits for locks; later tries take the last. The statements of a file
+	// share it: one that waits makes others wait for what those before it have locked. Defaults to 100 ms, 150 ms, 200 ms.
 	Timeouts []time.Duration
 	// Pause before the second try. It doubles with each further try, up to MaxPause, and is jittered by half.
 	// Defaults to 100 ms and 5 s.
 	Pause    time.Duration
 	MaxPause time.Duration
+	// GiveWay is how long, before each further try, transactions are waited for that hold the tables in question: until
+	// they are gone, without queueing behind them. Then it is tried all the same. Defaults to 10 s.
+	GiveWay time.Duration
 	// Budget is how long one file is tried. Defaults to 2 minutes.
 	Budget time.Duration
 }
@@ -25,7 +31,7 @@ type LockPolicy struct {
 func (p LockPolicy) withDefaults() LockPolicy {
 	if len(p.Timeouts) == 0 {
 		p.Timeouts = []time.Duration{
-			100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+			100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond,
 		}
 	}
 	if p.Pause == 0 {
@@ -33,6 +39,9 @@ func (p LockPolicy) withDefaults() LockPolicy {
 	}
 	if p.MaxPause == 0 {
 		p.MaxPause = 5 * time.Second
+	}
+	if p.GiveWay == 0 {
+		p.GiveWay = 10 * time.Second
 	}
 	if p.Budget == 0 {
 		p.Budget = 2 * time.Minute
@@ -44,8 +53,8 @@ func (p LockPolicy) validate() error {
 	if slices.Min(p.Timeouts) < time.Millisecond {
 		return fmt.Errorf("LockPolicy.Timeouts has %v: PostgreSQL takes that for no timeout, the least is 1ms", slices.Min(p.Timeouts))
 	}
-	if p.Pause < 0 || p.MaxPause < p.Pause || p.Budget < 0 {
-		return fmt.Errorf("LockPolicy has Pause %v, MaxPause %v, Budget %v", p.Pause, p.MaxPause, p.Budget)
+	if p.Pause < 0 || p.MaxPause < p.Pause || p.GiveWay < 0 || p.Budget < 0 {
+		return fmt.Errorf("LockPolicy has Pause %v, MaxPause %v, GiveWay %v, Budget %v", p.Pause, p.MaxPause, p.GiveWay, p.Budget)
 	}
 	return nil
 }
@@ -55,7 +64,13 @@ func (p LockPolicy) timeout(try int) time.Duration {
 	return p.Timeouts[min(try, len(p.Timeouts)-1)]
 }
 
-// longest is what a statement that runs alone waits for its locks.
+// shared is what each of n statements of a transaction waits for a lock, so that together they hardly wait for longer than one
+// would. It is at least a quarter: with less, a long file on busy tables would not come through.
+func shared(timeout time.Duration, n int) time.Duration {
+	return max(timeout/time.Duration(min(max(n, 1), 4)), time.Millisecond)
+}
+
+// longest is what a try waits for a lock at most.
 func (p LockPolicy) longest() time.Duration {
 	return slices.Max(p.Timeouts)
 }

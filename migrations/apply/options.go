@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -14,6 +15,13 @@ type Options struct {
 	OwnerRole string
 	// OperationID of the operation or rollout on whose behalf this happens; it is kept in the history. Defaults to "".
 	OperationID string
+	// Dedicated says that the connection was opened for this call and is closed after it. Its settings, its role and the lock
+	// are then left to its end, which saves a round trip and what a new session pays for its first look at each
+	// function. Defaults to false: the connection is put in order before and after.
+	Dedicated bool
+	// Fence is called once, when the lock is held and before anything is changed; its error ends the call. Whoever may have been
+	// superseded while it waited for the connection or the lock asks here. Defaults to nil: nobody is asked.
+	Fence func(ctx context.Context) error
 	// LockWait is how long another session that changes this database is waited for. Defaults to 30 s; the context
 	// bounds it too.
 	LockWait time.Duration
@@ -36,6 +44,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 15 * time.Second
+	}
+	if o.Fence == nil {
+		o.Fence = func(context.Context) error { return nil }
 	}
 	if o.Progress == nil {
 		o.Progress = func(int, int, string) {}

@@ -29,8 +29,6 @@ type plan struct {
 	units []unit
 	// pending is the number of statements in all units.
 	pending int
-	// standing reports whether the database already says that it stands at the release.
-	standing bool
 }
 
 // entryKey identifies a statement in a history.
@@ -48,7 +46,7 @@ func compare(rel *release.Release, h history) (plan, error) {
 	for _, entry := range h.entries {
 		c.entries[entryKey{entry.Version, entry.StatementNo}] = entry
 	}
-	p := plan{standing: h.release == rel.Name && h.releaseID == rel.ID}
+	var p plan
 	for i := range rel.Files {
 		file := &rel.Files[i]
 		done, running, err := c.file(file)

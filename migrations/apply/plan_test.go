@@ -55,16 +55,12 @@ func TestCompare(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, p.units, test.units)
 			require.Equal(t, test.pending, p.pending)
-			require.False(t, p.standing)
 			for i, u := range p.units {
 				require.Equal(t, i == len(p.units)-1, u.last)
 				require.Equal(t, i == 0 && test.resuming, u.resuming)
 			}
 		})
 	}
-	p, err := compare(planRelease(), history{entries: all, release: "r", releaseID: "rel_r"})
-	require.NoError(t, err)
-	require.True(t, p.standing)
 }
 
 func TestCompareDiverged(t *testing.T) {

@@ -93,7 +93,7 @@ func (r *createIndexRepair) drop(ctx context.Context, found index) error {
 // dropIndex drops without blocking others, waiting for old transactions as long as it takes.
 func (s *session) dropIndex(ctx context.Context, name string) error {
 	_, err := s.do(ctx, "drop invalid index "+name,
-		aloneTimeouts(0), command{sql: "DROP INDEX CONCURRENTLY IF EXISTS " + name})
+		append(s.aloneTimeouts(0), command{sql: "DROP INDEX CONCURRENTLY IF EXISTS " + name})...)
 	return err
 }
 

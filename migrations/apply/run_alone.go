@@ -53,7 +53,7 @@ func (s *session) wrapAlone(u unit, statement release.Statement, err error) erro
 // the intent taken back, where that is known to be right.
 func (s *session) act(ctx context.Context, u unit, repair repair) error {
 	statement := u.statements[0]
-	err := s.send(ctx, statement)
+	err := s.send(ctx, u)
 	if err == nil {
 		err = repair.verify(ctx)
 		if err == nil {
@@ -75,23 +75,27 @@ func (s *session) act(ctx context.Context, u unit, repair repair) error {
 	return failure
 }
 
+// askLockTimeout is how long a statement waits for its locks that is tried once: what it did until then cannot be told.
+const askLockTimeout = 2 * time.Second
+
 // send runs the statement by itself. A patient one waits for its locks as long as it takes; one that may run again is
 // tried with the lock policy; one of unknown effect is tried once.
-func (s *session) send(ctx context.Context, statement release.Statement) error {
+func (s *session) send(ctx context.Context, u unit) error {
+	statement := u.statements[0]
 	once := func(lockTimeout time.Duration) error {
-		replies, err := s.exchange(ctx, []command{aloneTimeouts(lockTimeout), {sql: statement.SQL}})
+		replies, err := s.exchange(ctx, append(s.aloneTimeouts(lockTimeout), command{sql: statement.SQL}))
 		if err != nil {
 			return err
 		}
-		return replies[1].err
+		return replies[len(replies)-1].err
 	}
 	switch {
 	case statement.Alone.Patient:
 		return once(0)
 	case statement.Alone.Repair == release.RepairRerun:
-		return s.retry(ctx, once)
+		return s.retry(ctx, u, once)
 	default:
-		return once(s.opts.LockPolicy.longest())
+		return once(askLockTimeout)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // runTx applies a unit and records it in one transaction, again and again while locks are in the way.
 func (s *session) runTx(ctx context.Context, u unit) error {
-	return s.retry(ctx, func(lockTimeout time.Duration) error {
+	return s.retry(ctx, u, func(lockTimeout time.Duration) error {
 		s.opts.Crash(PointTxBefore)
 		durations, err := s.execute(ctx, u, lockTimeout)
 		if err != nil {
@@ -32,21 +32,29 @@ func (s *session) runTx(ctx context.Context, u unit) error {
 }
 
 // retry calls try with the policy's lock timeouts until it succeeds, fails otherwise, or the budget is spent.
-func (s *session) retry(ctx context.Context, try func(lockTimeout time.Duration) error) error {
+func (s *session) retry(ctx context.Context, u unit, try func(lockTimeout time.Duration) error) error {
 	policy, begun := s.opts.LockPolicy, time.Now()
 	for n := 0; ; n++ {
 		err := try(policy.timeout(n))
 		if err == nil || !isRetried(err) {
 			return err
 		}
+		locked := sqlState(err) == pgerrcode.LockNotAvailable
 		pause := policy.pause(n)
-		if time.Since(begun)+pause >= policy.Budget {
-			if sqlState(err) != pgerrcode.LockNotAvailable {
+		left := policy.Budget - time.Since(begun)
+		if pause >= left {
+			if !locked {
 				return err
 			}
-			return &BlockedError{Tries: n + 1, Waited: time.Since(begun), Sessions: s.blockers(ctx), Err: err}
+			return &BlockedError{Tries: n + 1, Waited: time.Since(begun), Sessions: s.blockers(ctx, u), Err: err}
 		}
-		if waitErr := wait(ctx, pause); waitErr != nil {
+		pass := wait
+		if locked {
+			pass = func(ctx context.Context, pause time.Duration) error {
+				return s.giveWay(ctx, u, pause, min(policy.GiveWay, left))
+			}
+		}
+		if waitErr := pass(ctx, pause); waitErr != nil {
 			return fmt.Errorf("%w; stopped waiting: %w", err, waitErr)
 		}
 		s.retries++
@@ -69,13 +77,9 @@ func isRetried(err error) bool {
 // execute begins the transaction and runs the unit's statements, all in one round trip. It returns how long each took
 // and leaves the transaction open; after an error it is rolled back.
 func (s *session) execute(ctx context.Context, u unit, lockTimeout time.Duration) ([]time.Duration, error) {
-	commands := []command{
-		{sql: "RESET ALL"},
-		s.settings(),
-		{sql: "SELECT set_config('application_name', $1, false)", args: []string{s.name}, cut: true},
-		{sql: "BEGIN"},
-		transactionTimeouts(lockTimeout, s.statementTimeout(u)),
-	}
+	commands := append(s.renew(), command{sql: "BEGIN"})
+	commands = append(commands, transactionTimeouts(shared(lockTimeout, len(u.statements)), s.statementTimeout(u))...)
+	s.settled = false
 	head := len(commands)
 	for _, statement := range u.statements {
 		commands = append(commands, command{sql: statement.SQL, live: true})

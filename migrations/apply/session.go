@@ -17,9 +17,11 @@ type session struct {
 	conn *pgconn.PgConn
 	opts Options
 	rel  *release.Release
-	// name is the application_name to leave behind.
+	// name is the application_name to leave behind, "" on a dedicated connection.
 	name   string
 	locked bool
+	// settled: the session has the settings of [session.settings], and nothing since can have changed them.
+	settled bool
 	// applied counts the statements that this call has applied and recorded, of pending.
 	applied, pending int
 	retries          int
@@ -57,16 +59,16 @@ func (s *session) do(ctx context.Context, step string, commands ...command) ([]r
 // open takes the owner's role and the lock and reads the history, in one round trip when the lock is free.
 func (s *session) open(ctx context.Context) (history, error) {
 	var commands []command
+	if !s.opts.Dedicated {
+		commands = append(commands, command{sql: "SELECT current_setting('application_name')", keep: true})
+	}
 	if s.opts.OwnerRole != "" {
 		commands = append(commands, command{sql: "SET ROLE " + pgx.Identifier{s.opts.OwnerRole}.Sanitize()})
 	}
-	commands = append(commands,
-		command{sql: "SELECT current_setting('application_name')", keep: true},
-		s.settings(),
-		command{sql: tryLockSQL, args: lockKey(), keep: true, cut: true},
-	)
+	commands = append(commands, s.settings()...)
+	commands = append(commands, command{sql: tryLockSQL, args: lockKey(), keep: true, cut: true})
 	head := len(commands)
-	replies, err := s.exchange(ctx, append(commands, historyCommands()...))
+	replies, err := s.exchange(ctx, append(commands, historyCommand()))
 	if err != nil {
 		return history{}, fmt.Errorf("open session: %w", err)
 	}
@@ -75,61 +77,72 @@ func (s *session) open(ctx context.Context) (history, error) {
 			return history{}, fmt.Errorf("open session: %w", r.err)
 		}
 	}
-	s.name = replies[head-3].text(0)
+	if !s.opts.Dedicated {
+		s.name = replies[0].text(0)
+	}
+	s.settled = s.opts.Dedicated
 	if replies[head-1].text(0) == "t" {
 		s.locked = true
-		return parseHistory(replies[head:])
+		return parseHistory(replies[head])
 	}
 	if err := s.waitForLock(ctx); err != nil {
 		return history{}, err
 	}
-	replies, err = s.exchange(ctx, historyCommands())
+	replies, err = s.exchange(ctx, []command{historyCommand()})
 	if err != nil {
 		return history{}, fmt.Errorf("read history: %w", err)
 	}
-	return parseHistory(replies)
+	return parseHistory(replies[0])
 }
 
-// settings puts the session's settings in order, whatever the role, the database or an earlier file set.
-func (s *session) settings() command {
-	return command{
-		sql: `
-SELECT set_config('client_connection_check_interval', $1, false),
-       set_config('statement_timeout', $2, false),
-       set_config('lock_timeout', $3, false),
-       set_config('idle_in_transaction_session_timeout', $4, false),
-       set_config('standard_conforming_strings', 'on', false)`,
-		args: []string{millis(checkInterval), millis(bookkeepingTimeout), millis(s.opts.LockPolicy.longest()), millis(idleTimeout)},
+// settings puts the session's settings in order, whatever the role, the database or an earlier file set. They are SETs and not
+// calls of set_config: a new session pays for its first look at a function.
+func (s *session) settings() []command {
+	return []command{
+		set("SET client_connection_check_interval", checkInterval),
+		set("SET statement_timeout", bookkeepingTimeout),
+		set("SET lock_timeout", s.opts.LockPolicy.longest()),
+		set("SET idle_in_transaction_session_timeout", idleTimeout),
+		{sql: "SET standard_conforming_strings = on"},
 	}
+}
+
+// renew undoes what an earlier unit has set for the session. One that was opened for this call needs it only after the first.
+func (s *session) renew() []command {
+	if s.settled {
+		return nil
+	}
+	commands := append([]command{{sql: "RESET ALL"}}, s.settings()...)
+	if !s.opts.Dedicated { // else it was named when it was opened, and RESET goes back to that
+		commands = append(commands, command{sql: "SELECT set_config('application_name', $1, false)", args: []string{s.name}})
+	}
+	commands[len(commands)-1].cut = true
+	return commands
 }
 
 // transactionTimeouts sets what the statements of a transaction may wait and take; zero is no limit.
-func transactionTimeouts(lock, statement time.Duration) command {
-	return command{
-		sql:  "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
-		args: []string{millis(lock), millis(statement)},
-	}
+func transactionTimeouts(lock, statement time.Duration) []command {
+	return []command{set("SET LOCAL lock_timeout", lock), set("SET LOCAL statement_timeout", statement)}
 }
 
 // aloneTimeouts does the same for a statement that runs alone; such a one takes as long as it takes. It is a part of its
 // own, since the statement must be alone in its.
-func aloneTimeouts(lock time.Duration) command {
-	return command{
-		sql:  "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
-		args: []string{millis(lock)},
-		cut:  true,
-	}
+func (s *session) aloneTimeouts(lock time.Duration) []command {
+	s.settled = false
+	commands := []command{set("SET lock_timeout", lock), set("SET statement_timeout", 0)}
+	commands[len(commands)-1].cut = true
+	return commands
 }
 
-// millis gives a duration as PostgreSQL's settings take it.
-func millis(d time.Duration) string {
-	return strconv.FormatInt(max(d, 0).Milliseconds(), 10) + "ms"
+// set gives a duration to a setting, in milliseconds, as its unit is.
+func set(setting string, d time.Duration) command {
+	return command{sql: setting + " = " + strconv.FormatInt(max(d, 0).Milliseconds(), 10)}
 }
 
 // close leaves the session as it was: no transaction, no settings, no role, no lock. When it cannot, it closes the
-// connection, which releases the lock too.
+// connection, which releases the lock too. A dedicated one is closed by its owner.
 func (s *session) close(ctx context.Context) {
-	if s.conn.IsClosed() {
+	if s.conn.IsClosed() || s.opts.Dedicated {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

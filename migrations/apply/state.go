@@ -42,13 +42,17 @@ func (s Standing) Unfinished() *Entry {
 // State reads where a database stands. It takes no lock and changes nothing; one round trip. A database that nothing was
 // ever applied to has the zero Standing. The connection's role must be allowed to read _tenantry.
 func State(ctx context.Context, conn *pgx.Conn) (Standing, error) {
-	replies, err := exchange(ctx, conn.PgConn(), historyCommands(), nil)
+	replies, err := exchange(ctx, conn.PgConn(), []command{{sql: timedSQL, keep: true}, {sql: metaSQL, keep: true, cut: true}}, nil)
 	if err != nil {
 		return Standing{}, fmt.Errorf("read state: %w", err)
 	}
-	h, err := parseHistory(replies)
+	h, err := parseHistory(replies[0])
+	if err == nil && h.exists {
+		err = replies[1].err
+	}
 	if err != nil {
 		return Standing{}, fmt.Errorf("read state: %w", err)
 	}
-	return Standing{Release: h.release, ReleaseID: h.releaseID, Entries: h.entries}, nil
+	at := parseStanding(replies[1])
+	return Standing{Release: at.release, ReleaseID: at.releaseID, Entries: h.entries}, nil
 }

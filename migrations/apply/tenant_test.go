@@ -136,6 +136,7 @@ func (tn *tenant) options() apply.Options {
 			Timeouts: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond},
 			Pause:    time.Millisecond,
 			MaxPause: 10 * time.Millisecond,
+			GiveWay:  30 * time.Millisecond,
 			Budget:   testTimeout,
 		},
 	}

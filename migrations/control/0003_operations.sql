@@ -300,6 +300,43 @@ BEGIN
 END
 $$;
 
+-- append_each writes an operation of one kind for each of some tenants, all at once: as append does, with the tenant added to p_args. The caller
+-- holds the tenants' rows.
+CREATE FUNCTION tenantry.append_each(p_kind tenantry.kinds, p_tenants text[], p_args jsonb, p_by text, p_parent text)
+RETURNS TABLE (tenant_id text, operation_id text)
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM tenantry.wake(p_kind.queue);
+  RETURN QUERY
+    WITH asked AS MATERIALIZED (
+      SELECT tenantry.new_id('op') AS id, t.id AS tenant_id, t.database_id, t.current_operation_id IS NULL AS free
+      FROM tenantry.tenants t
+      WHERE t.id = ANY (p_tenants)
+    ), turn AS (
+      UPDATE tenantry.tenants t
+      SET current_operation_id = asked.id
+      FROM asked
+      WHERE t.id = asked.tenant_id AND asked.free
+    ), job AS (
+      INSERT INTO river.river_job (kind, args, queue, max_attempts, state)
+      SELECT p_kind.kind, jsonb_build_object('operation_id', asked.id, 'tenant_id', asked.tenant_id), p_kind.queue, 1000,
+             CASE WHEN asked.free THEN 'available' ELSE 'pending' END::river.river_job_state
+      FROM asked
+      ORDER BY asked.id
+      RETURNING id, args ->> 'operation_id' AS operation_id
+    )
+    INSERT INTO tenantry.operations (id, kind, tenant_id, database_id, args, state, river_job_id, parent_id, requested_by)
+    SELECT asked.id, p_kind.kind, asked.tenant_id, asked.database_id, p_args || jsonb_build_object('tenant', asked.tenant_id),
+           CASE WHEN asked.free THEN 'queued' ELSE 'waiting' END, job.id, p_parent, p_by
+    FROM asked
+    JOIN job ON job.operation_id = asked.id
+    ORDER BY asked.id
+    RETURNING tenant_id, id;
+END
+$$;
+
 -- append_many writes operations that have no tenant, all at once, and returns their ids in the order of p_args.
 CREATE FUNCTION tenantry.append_many(p_kind tenantry.kinds, p_args jsonb[], p_by text) RETURNS SETOF text
 LANGUAGE plpgsql
@@ -434,7 +471,8 @@ $$;
 -- settle ends runs: the operation, its River job, the tenant's state and the tenant's mailbox in one transaction. Only the job of an
 -- operation that has succeeded is left to River's client, which completes many at once, as it does without us; should the worker
 -- die before that, the next start of the job has nothing to do, and tenantry.reap completes it.
--- Each element of p_ends: id, attempt (or null: by whoever, from outside a run), outcome, result, error, delay (seconds).
+-- Each element of p_ends: id, attempt (or null: by whoever, from outside a run), outcome, result, error, delay (seconds), release (what the
+-- operation's database stands at now, if it has succeeded).
 --   succeeded | failed | cancelled   ends the operation and frees the tenant
 --   retry       comes back after delay, the tenant stays held; counts a failure
 --   wait        the same, but nothing is counted: not its fault (its node is away)
@@ -469,8 +507,8 @@ DECLARE
   v_queue text;
 BEGIN
   WITH ends AS (
-    SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay
-    FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8)
+    SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay, e.release
+    FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8, release text)
   ), ended AS (
     UPDATE tenantry.operations o
     SET state = CASE e.outcome WHEN 'retry' THEN 'retrying' WHEN 'wait' THEN 'retrying' WHEN 'handover' THEN 'queued' ELSE e.outcome END,
@@ -485,7 +523,12 @@ BEGIN
       -- Said by the state: finished_at IS NULL would invite the planner to read every unfinished operation.
       AND o.state NOT IN ('succeeded', 'failed', 'cancelled')
       AND (e.attempt IS NULL OR (o.attempt = e.attempt AND o.state = 'running'))
-    RETURNING o.id, o.tenant_id, o.river_job_id, o.kind, o.finished_at, e.outcome, e.error, e.result, e.delay
+    RETURNING o.id, o.tenant_id, o.database_id, o.river_job_id, o.kind, o.finished_at, e.outcome, e.error, e.result, e.delay, e.release
+  ), migrated AS (
+    UPDATE tenantry.databases d
+    SET release_id = ended.release
+    FROM ended
+    WHERE d.id = ended.database_id AND ended.outcome = 'succeeded' AND ended.release IS NOT NULL
   ), freed AS (
     UPDATE tenantry.tenants t
     SET current_operation_id = NULL

@@ -218,15 +218,18 @@ BEGIN
     ON CONFLICT DO NOTHING
   )
   SELECT count(*) INTO v_ended FROM ended;
-  IF v_ended > 0 THEN
-    PERFORM tenantry.show_rollout(r) FROM tenantry.rollouts r WHERE r.id = p_id;
+  IF v_ended > 0 THEN -- told once a second; what comes after the last one is told by the move that follows it
+    PERFORM tenantry.show_rollout(r)
+    FROM tenantry.rollouts r
+    JOIN tenantry.operations o ON o.id = r.operation_id
+    WHERE r.id = p_id AND o.updated_at < now() - interval '1 second';
   END IF;
 END
 $$;
 
--- dispatch_rollout begins with up to p_most tenants of the present wave on a node and returns how many it has begun. What has changed
+-- dispatch_rollout begins with so many tenants of the present wave on each of some nodes and returns how many it has begun. What has changed
 -- since the plan is skipped now. A tenant whose row somebody holds comes next time. The caller holds the rollout.
-CREATE FUNCTION tenantry.dispatch_rollout(p_id text, p_node text, p_most integer) RETURNS integer
+CREATE FUNCTION tenantry.dispatch_rollout(p_id text, p_nodes text[], p_most integer[]) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
@@ -234,40 +237,44 @@ DECLARE
   v_rollout tenantry.rollouts;
   v_release tenantry.releases;
   v_kind tenantry.kinds;
-  v record;
-  v_state text;
-  v_begun integer := 0;
+  v_held text[];
+  v_begun text[];
 BEGIN
   SELECT r.* INTO STRICT v_rollout FROM tenantry.rollouts r WHERE r.id = p_id;
   SELECT r.* INTO STRICT v_release FROM tenantry.releases r WHERE r.id = v_rollout.release_id;
   SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'migrate';
-  FOR v IN
-    WITH next AS MATERIALIZED (
-      SELECT m.tenant_id FROM tenantry.rollout_members m
-      WHERE m.rollout_id = p_id AND m.state = 'pending' AND m.wave = v_rollout.wave AND m.node_id = p_node
-      ORDER BY m.position
-      LIMIT p_most
-    )
-    SELECT t.id, t.database_id
+  v_held := ARRAY(
+    SELECT t.id
     FROM tenantry.tenants t
-    WHERE t.id IN (SELECT next.tenant_id FROM next)
+    WHERE t.id = ANY (ARRAY(
+      SELECT next.tenant_id
+      FROM unnest(p_nodes, p_most) AS n (node, most)
+      CROSS JOIN LATERAL (
+        SELECT m.tenant_id FROM tenantry.rollout_members m
+        WHERE m.rollout_id = p_id AND m.state = 'pending' AND m.wave = v_rollout.wave AND m.node_id = n.node
+        ORDER BY m.position
+        LIMIT n.most
+      ) next))
     ORDER BY t.id
-    FOR NO KEY UPDATE OF t SKIP LOCKED
-  LOOP
-    -- Looked at again under the lock.
-    SELECT tenantry.skipped(c, v_release.seq) INTO v_state FROM tenantry.rollout_candidates c WHERE c.tenant_id = v.id;
-    IF v_state IS DISTINCT FROM 'pending' THEN -- no candidate at all any more when it is deleted
-      UPDATE tenantry.rollout_members SET state = coalesce(v_state, 'skipped_inactive'), ended_at = now() WHERE rollout_id = p_id AND tenant_id = v.id;
-      CONTINUE;
-    END IF;
-    UPDATE tenantry.rollout_members
-    SET state = 'applying', attempts = attempts + 1, failure = NULL, counted = false, ended_at = NULL,
-        operation_id = tenantry.append(v_kind, jsonb_build_object('tenant', v.id, 'release', v_release.name), NULL,
-                                       v_rollout.started_by, v.id, v.database_id, v_rollout.operation_id)
-    WHERE rollout_id = p_id AND tenant_id = v.id;
-    v_begun := v_begun + 1;
-  END LOOP;
-  RETURN v_begun;
+    FOR NO KEY UPDATE OF t SKIP LOCKED);
+  -- Looked at again under the lock. One that is no candidate at all any more is deleted.
+  WITH now AS MATERIALIZED (
+    SELECT c.tenant_id, c.database_id, tenantry.skipped(c, v_release.seq) AS state FROM tenantry.rollout_candidates c WHERE c.tenant_id = ANY (v_held)
+  ), skipped AS (
+    UPDATE tenantry.rollout_members m
+    SET state = coalesce(now.state, 'skipped_inactive'), ended_at = pg_catalog.now()
+    FROM unnest(v_held) AS held (tenant_id)
+    LEFT JOIN now USING (tenant_id)
+    WHERE m.rollout_id = p_id AND m.tenant_id = held.tenant_id AND now.state IS DISTINCT FROM 'pending'
+  )
+  SELECT coalesce(array_agg(now.tenant_id), '{}') INTO v_begun FROM now WHERE now.state = 'pending';
+  IF v_begun <> '{}' THEN
+    UPDATE tenantry.rollout_members m
+    SET state = 'applying', attempts = attempts + 1, failure = NULL, counted = false, ended_at = NULL, operation_id = o.operation_id
+    FROM tenantry.append_each(v_kind, v_begun, jsonb_build_object('release', v_release.name), v_rollout.started_by, v_rollout.operation_id) o
+    WHERE m.rollout_id = p_id AND m.tenant_id = o.tenant_id;
+  END IF;
+  RETURN cardinality(v_begun);
 END
 $$;
 

@@ -1,6 +1,9 @@
 package release
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // control says what becomes of BEGIN and COMMIT in a file.
 type control int
@@ -50,6 +53,7 @@ func (d *draft) uncontrolled(statements []parsed, found *problems) []parsed {
 	if s.open >= 0 {
 		s.refuse(statements[s.open], "BEGIN without a COMMIT", "end the file with COMMIT, or delete the BEGIN")
 	}
+	d.refuseAimless(s.carried, found)
 	if s.pairs > 0 && !s.refused {
 		s.merge(len(statements))
 	}
@@ -70,6 +74,8 @@ type controlScan struct {
 	// commits are how many statements were kept before each COMMIT.
 	commits []int
 	refused bool
+	// carried are the directives before a BEGIN or COMMIT: they speak of the statement after it.
+	carried []Directive
 }
 
 func (s *controlScan) refuse(p parsed, reason, fix string) {
@@ -78,10 +84,14 @@ func (s *controlScan) refuse(p parsed, reason, fix string) {
 }
 
 func (s *controlScan) take(i int, p parsed) {
+	p.directives = slices.Concat(s.carried, p.directives)
+	s.carried = nil
 	switch controlOf(p) {
 	case beginStmt:
+		s.carried = p.directives
 		s.begin(i, p)
 	case commitStmt:
+		s.carried = p.directives
 		s.commit(i, p)
 	default:
 		s.kept = append(s.kept, p)

@@ -24,6 +24,8 @@
 // whole databases, roles or the server, COPY, changes of role, anything that mentions the schema _tenantry. It
 // collects every problem of every file ([Errors]) and names file, line, reason and way out for each ([Error]).
 //
+// A comment "-- tenantry:NAME ARGUMENT" on a line of its own says something about the statement after it ([Directive]).
+//
 // # Hashes
 //
 // A statement's hash is the SHA-256 of its exact bytes: from its first token to its last, without the comments before

@@ -47,6 +47,9 @@ func gooseDraft(file numberedSource, found *problems) draft {
 	if stray := firstStatement(file.text[:up]); stray >= 0 {
 		found.add(file.name, 1+countLines(file.text[:stray]), `a statement stands before "-- +goose Up"`, `move "-- +goose Up" above it`)
 	}
+	for _, at := range directiveLine.FindAllStringIndex(file.text[:up], -1) {
+		found.add(file.name, 1+countLines(file.text[:at[1]]), `a directive stands before "-- +goose Up"`, "put it before the statement that it is about")
+	}
 	return draft{
 		version: file.version(),
 		name:    file.name,

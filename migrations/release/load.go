@@ -108,7 +108,7 @@ func loadStatements(ctx context.Context, q Querier, id string, files []File) err
 		if position > len(files) {
 			return fmt.Errorf("statement %d of file %d: no such file", s.No, position)
 		}
-		s.Alone = more.Alone
+		s.Alone, s.Directives = more.Alone, more.Directives
 		files[position-1].Statements = append(files[position-1].Statements, s)
 		return nil
 	})

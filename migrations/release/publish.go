@@ -117,7 +117,8 @@ func insert(ctx context.Context, tx pgx.Tx, rel *Release, name, by string) (Publ
 
 // extra is what release_statements.extra holds.
 type extra struct {
-	Alone *Alone `json:"alone,omitempty"`
+	Alone      *Alone      `json:"alone,omitempty"`
+	Directives []Directive `json:"directives,omitempty"`
 }
 
 func rowsOf(id string, files []File) (fileRows, statementRows [][]any, err error) {
@@ -125,7 +126,7 @@ func rowsOf(id string, files []File) (fileRows, statementRows [][]any, err error
 		position := i + 1
 		fileRows = append(fileRows, []any{id, position, file.Version, file.Name, file.Transactional, file.Checksum})
 		for _, s := range file.Statements {
-			more, err := json.Marshal(extra{Alone: s.Alone})
+			more, err := json.Marshal(extra{Alone: s.Alone, Directives: s.Directives})
 			if err != nil {
 				return nil, nil, fmt.Errorf("encode statement %d of %s: %w", s.No, file.Name, err)
 			}

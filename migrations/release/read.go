@@ -95,12 +95,13 @@ func (d draft) file(found *problems) File {
 			found.add(d.name, p.line, fault.reason, fault.fix)
 		}
 		file.Statements = append(file.Statements, Statement{
-			No:    i + 1,
-			Line:  p.line,
-			SQL:   p.sql,
-			Hash:  HashStatement(p.sql),
-			Kind:  p.class.kind,
-			Alone: p.class.aloneIn(d.mode),
+			No:         i + 1,
+			Line:       p.line,
+			SQL:        p.sql,
+			Hash:       HashStatement(p.sql),
+			Kind:       p.class.kind,
+			Directives: p.directives,
+			Alone:      p.class.aloneIn(d.mode),
 		})
 	}
 	file.Checksum = fileChecksum(file)
@@ -132,6 +133,8 @@ type parsed struct {
 	node  string
 	tree  tree
 	class class
+	// directives stand before the statement.
+	directives []Directive
 }
 
 // parse splits the body and reports what the grammar refuses.
@@ -148,20 +151,26 @@ func (d draft) parse(found *problems) []parsed {
 		d.inspect(d, pieces, found)
 	}
 	statements := make([]parsed, 0, len(pieces))
-	line, counted := d.line, 0
+	line, counted, ended := d.line, 0, 0
 	for _, piece := range pieces {
+		directives := d.directivesIn(ended, piece.start, found)
+		ended = piece.end
+		d.refuseLostDirectives(piece, found)
 		line += countLines(d.body[counted:piece.start])
 		counted = piece.start
 		if piece.depth > maxDepth {
 			continue
 		}
-		p := parsed{sql: d.body[piece.start:piece.end], line: line}
+		p := parsed{sql: d.body[piece.start:piece.end], line: line, directives: directives}
 		var refused *parseError
 		if p.node, p.tree, refused = inspect(p.sql); refused != nil {
 			found.add(d.name, line, refused.message, "write the statement in simpler parts")
 		}
 		p.class = classify(p.node, p.tree)
 		statements = append(statements, p)
+	}
+	if pieces != nil {
+		d.refuseAimless(d.directivesIn(ended, len(d.body), found), found)
 	}
 	return statements
 }

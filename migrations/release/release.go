@@ -52,6 +52,9 @@ type Statement struct {
 	// Kind names the node of PostgreSQL's parse tree with what matters for locking, such as "CreateStmt",
 	// "IndexStmt CONCURRENTLY" or "VacuumStmt FULL".
 	Kind string
+	// Directives are the comments before the statement that speak of it, nil when there are none. The hash does not cover
+	// them.
+	Directives []Directive
 	// Alone is nil for a statement that may share a transaction with the record that it was applied. Others must
 	// run outside of any transaction, and Alone says how to go on after a crash between the two.
 	Alone *Alone

@@ -159,8 +159,12 @@ func act(ctx context.Context, tx pgx.Tx, id string, v View, d Decision) error {
 			return fmt.Errorf("recall: %w", err)
 		}
 	}
-	for _, n := range d.Begin {
-		if _, err := tx.Exec(ctx, `SELECT tenantry.dispatch_rollout($1, $2, $3)`, id, n.Node, n.Pending); err != nil {
+	if len(d.Begin) > 0 {
+		nodes, most := make([]string, len(d.Begin)), make([]int, len(d.Begin))
+		for i, n := range d.Begin {
+			nodes[i], most[i] = n.Node, n.Pending
+		}
+		if _, err := tx.Exec(ctx, `SELECT tenantry.dispatch_rollout($1, $2, $3)`, id, nodes, most); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 	}

@@ -102,6 +102,21 @@ func (a *Admin) Session(ctx context.Context, node tenants.Node, run Run, thing s
 	return s, nil
 }
 
+// EndOlder ends what older attempts of a run's operation still have open anywhere on the node.
+func (a *Admin) EndOlder(ctx context.Context, node tenants.Node, run Run) error {
+	if crashpoint.Off("fence") {
+		return nil
+	}
+	pool, err := a.pool(node)
+	if err != nil {
+		return err
+	}
+	if _, err := pool.Exec(ctx, endOlderSQL, sessionPrefix(run), run.Attempt()); err != nil {
+		return fmt.Errorf("node %s: end older attempts' sessions: %w", node.Name, err)
+	}
+	return nil
+}
+
 const endOlderSQL = `
 SELECT count(pg_terminate_backend(pid))
 FROM pg_stat_activity

@@ -159,7 +159,7 @@ func roll(ctx context.Context, t *testing.T, f *fleettest.Fleet, release string,
 	begun := time.Now()
 	id, _, err := rollout.Start(ctx, f.Pool, release, rollout.Selector{}, rollout.Policy{Waves: []float64{100}, Bake: -1, Parallel: parallel + parallel/2}, "bench")
 	require.NoError(t, err)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for range tick.C {
 		r, err := rollout.Get(ctx, f.Pool, id)

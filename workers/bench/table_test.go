@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,8 +25,12 @@ var (
 
 func full() bool { return os.Getenv("TENANTRY_BENCH") == "full" }
 
-// size is a number of repetitions: the first at full size, the second in the short form.
+// size is a number of repetitions: the first at full size, the second in the short form. TENANTRY_BENCH_SIZE says another one, to look at one
+// benchmark closely.
 func size(big, small int) int {
+	if n, err := strconv.Atoi(os.Getenv("TENANTRY_BENCH_SIZE")); err == nil {
+		return n
+	}
 	if full() {
 		return big
 	}
