@@ -104,6 +104,7 @@ func (a *alteration) inlineConstraint(constraint tree, of string, what newColumn
 	case "CONSTR_FOREIGN":
 		if what.hasDefault {
 			a.does(a.table, Scans)
+			a.does(a.schema.relation(nameOf(constraint.at("pktable"))), Scans)
 			a.find(a.table, "add_foreign_key", fmt.Sprintf("the new column's default is looked up for every row of %s under %s", a.table.name, about(a.table, AccessExclusive)),
 				a.foreignKeyInstead(constraintName(constraint, a.table, []string{of}, "fkey"), []string{of}, nameOf(constraint.at("pktable"))))
 		}
@@ -138,6 +139,16 @@ func (a *alteration) dropNotNull(c tree) {
 func (a *alteration) addIdentity(c tree) {
 	a.take(AccessExclusive)
 	a.table.column(c.text("name")).sequence = a.schema.add(name{a.table.name.schema, made(a.table.name.name, c.text("name"), "seq")}, aSequence, a.fresh)
+}
+
+func (a *alteration) dropIdentity(c tree) {
+	a.take(AccessExclusive)
+	column := a.table.column(c.text("name"))
+	if column.sequence != nil {
+		a.lock(column.sequence, AccessExclusive)
+		delete(a.schema.relations, column.sequence.name)
+		column.sequence = nil
+	}
 }
 
 func (a *alteration) setExpression(c tree) {

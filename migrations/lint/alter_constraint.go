@@ -68,6 +68,7 @@ func (a *alteration) addForeignKey(constraint tree) {
 		return
 	}
 	a.does(a.table, Scans)
+	a.does(to, Scans)
 	columns := constraint.names("fk_attrs")
 	a.find(a.table, "add_foreign_key",
 		fmt.Sprintf("every row of %s is looked up in %s under %s; the same holds for %s", a.table.name, to.name, about(a.table, ShareRowExclusive), to.name),
@@ -126,6 +127,7 @@ func (a *alteration) validate(c tree) {
 	for _, key := range a.schema.keys {
 		if key.from == a.table && key.name == named {
 			a.lock(key.to, RowShare)
+			a.does(key.to, Scans)
 			key.validated = true
 		}
 	}
@@ -135,15 +137,15 @@ func (a *alteration) validate(c tree) {
 	if !a.tx.unvalidated[a.table][named] {
 		return
 	}
-	held := a.tx.held[a.table]
 	a.find(a.table, "validate_in_transaction",
-		fmt.Sprintf("every row of %s is checked while the %s lock of the ADD CONSTRAINT in line %d is held: NOT VALID was for nothing", a.table.name, held.mode, held.line),
+		fmt.Sprintf("every row of %s is checked while the lock of the ADD CONSTRAINT in the same transaction is held: NOT VALID was for nothing", a.table.name),
 		"move the VALIDATE into a file of its own")
 }
 
 func (a *alteration) dropConstraint(c tree) {
 	a.take(AccessExclusive)
 	named := c.text("name")
+	_, isKey := a.schema.indexes[name{a.table.name.schema, named}]
 	for _, member := range a.schema.family(a.table) {
 		delete(member.checks, named)
 		delete(a.schema.indexes, name{member.name.schema, named})
@@ -160,7 +162,21 @@ func (a *alteration) dropConstraint(c tree) {
 		return true
 	})
 	if c.text("behavior") == "DROP_CASCADE" {
+		if isKey {
+			a.dropReferences()
+		}
 		a.find(a.table, "drop_cascade", "CASCADE drops the keys of other tables that refer to the constraint, without naming them",
 			"leave CASCADE out, and drop by name what stands in the way")
 	}
+}
+
+// dropReferences drops the foreign keys that refer to the table, as CASCADE does with its key.
+func (a *alteration) dropReferences() {
+	a.schema.keys = slices.DeleteFunc(a.schema.keys, func(key *foreignKey) bool {
+		if key.to != a.table {
+			return false
+		}
+		a.lock(key.from, AccessExclusive)
+		return true
+	})
 }

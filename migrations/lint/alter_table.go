@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 // alterTable judges ALTER TABLE, and what PostgreSQL treats like it: ALTER INDEX, VIEW, SEQUENCE, MATERIALIZED VIEW and TYPE.
 func (v *visit) alterTable(t tree) {
 	n := nameOf(t.at("relation"))
-	commands := t.list("cmds")
+	commands := dropsFirst(t.list("cmds"))
 	switch t.text("objtype") {
 	case "OBJECT_TYPE":
 		return
@@ -17,10 +18,25 @@ func (v *visit) alterTable(t tree) {
 		v.alterIndex(n, commands)
 		return
 	}
-	a := alteration{visit: v, table: v.schema.relation(n), only: !t.at("relation").flag("inh"), single: len(commands) == 1}
+	a := alteration{visit: v, table: v.schema.relation(n), only: !t.at("relation").flag("inh")}
 	for _, item := range commands {
 		a.command(item.at("AlterTableCmd"))
 	}
+}
+
+// dropsFirst puts the commands in PostgreSQL's order, as far as it matters here: what one ALTER TABLE drops proves nothing
+// to its other commands.
+func dropsFirst(commands []tree) []tree {
+	drops := func(item tree) int {
+		switch item.at("AlterTableCmd").text("subtype") {
+		case "AT_DropColumn", "AT_DropConstraint":
+			return 0
+		default:
+			return 1
+		}
+	}
+	slices.SortStableFunc(commands, func(a, b tree) int { return cmp.Compare(drops(a), drops(b)) })
+	return commands
 }
 
 // alteration is one ALTER TABLE being judged.
@@ -28,8 +44,8 @@ type alteration struct {
 	*visit
 
 	table *relation
-	// only: the tables below are left alone. single: it does one thing.
-	only, single bool
+	// only: the tables below are left alone.
+	only bool
 }
 
 // take locks the table, and those below it unless the statement leaves them alone.
@@ -63,7 +79,7 @@ func (a *alteration) command(c tree) {
 var (
 	lighter = words(`AT_SetStatistics AT_SetOptions AT_ResetOptions AT_ClusterOn AT_DropCluster AT_DetachPartitionFinalize`)
 	brief   = words(`AT_ColumnDefault AT_CookedColumnDefault AT_DropExpression AT_ReplicaIdentity AT_ChangeOwner AT_AddOf AT_DropOf AT_SetIdentity
-		AT_DropIdentity AT_DisableRowSecurity AT_ForceRowSecurity AT_NoForceRowSecurity AT_AlterConstraint AT_DropInherit AT_EnableRule
+		AT_DisableRowSecurity AT_ForceRowSecurity AT_NoForceRowSecurity AT_AlterConstraint AT_DropInherit AT_EnableRule
 		AT_EnableAlwaysRule AT_EnableReplicaRule AT_DisableRule`)
 )
 
@@ -74,6 +90,7 @@ var alterations = map[string]func(*alteration, tree){
 	"AT_SetNotNull":         (*alteration).setNotNull,
 	"AT_DropNotNull":        (*alteration).dropNotNull,
 	"AT_AddIdentity":        (*alteration).addIdentity,
+	"AT_DropIdentity":       (*alteration).dropIdentity,
 	"AT_SetExpression":      (*alteration).setExpression,
 	"AT_SetStorage":         (*alteration).setStorage,
 	"AT_SetCompression":     (*alteration).setStorage,

@@ -31,6 +31,10 @@ func (a *alteration) changeType(c tree) {
 		if key.from == a.table && slices.Contains(key.columns, of) || key.to == a.table && slices.Contains(key.refs, of) {
 			a.lock(key.from, AccessExclusive)
 			a.lock(key.to, AccessExclusive)
+			if change != inCatalog { // the key is made again, and checked
+				a.does(key.from, Scans)
+				a.does(key.to, Scans)
+			}
 		}
 	}
 	for _, member := range a.schema.family(a.table) {

@@ -33,7 +33,7 @@ func (v *visit) createIndex(t tree) {
 	if !(r.parted && only) {
 		v.does(r, Builds)
 	}
-	if !concurrent {
+	if !concurrent && !(r.parted && only) {
 		v.find(r, "create_index", fmt.Sprintf("the index is built under %s", about(r, Share)), v.indexInstead(r, t, named, columns, complex))
 	}
 	x := v.defineIndex(r, named, columns, t, false)
@@ -89,7 +89,7 @@ func (v *visit) dropIndexes(t tree) {
 		if x.table != nil {
 			v.lock(x.table, mode)
 		}
-		v.indexLocks[x] = mode
+		v.lockIndex(x, mode)
 		delete(v.schema.indexes, x.name)
 		if concurrent {
 			continue
@@ -113,24 +113,24 @@ func (v *visit) alterIndex(n name, commands []tree) {
 		c := item.at("AlterTableCmd")
 		switch c.text("subtype") {
 		case "AT_SetRelOptions", "AT_ResetRelOptions", "AT_SetStatistics":
-			v.indexLocks[x] = max(v.indexLocks[x], ShareUpdateExclusive)
+			v.lockIndex(x, ShareUpdateExclusive)
 		case "AT_AttachPartition":
 			v.attachIndex(x, c)
 		case "AT_SetTableSpace":
-			v.indexLocks[x] = AccessExclusive
+			v.lockIndex(x, AccessExclusive)
 			v.find(x.table, "move_table", fmt.Sprintf("the index is copied under %s on it: queries that would use it wait", AccessExclusive),
 				fmt.Sprintf("REINDEX INDEX CONCURRENTLY %s with (TABLESPACE …)", x.name))
 		default:
-			v.indexLocks[x] = AccessExclusive
+			v.lockIndex(x, AccessExclusive)
 			v.unknown(c.text("subtype")+" of an index is a change that the linter does not know", tryIt)
 		}
 	}
 }
 
 func (v *visit) attachIndex(parent *index, c tree) {
-	v.indexLocks[parent] = max(v.indexLocks[parent], ShareUpdateExclusive)
+	v.lockIndex(parent, ShareUpdateExclusive)
 	if child, known := v.schema.index(nameOf(c.at("def", "PartitionCmd", "name"))); known {
-		v.indexLocks[child] = AccessExclusive
+		v.lockIndex(child, AccessExclusive)
 		if child.table != nil {
 			v.lock(child.table, AccessShare)
 		}
@@ -158,7 +158,7 @@ func (v *visit) reindex(t tree) {
 		if !known {
 			x = &index{name: v.schema.home(n)}
 		}
-		v.indexLocks[x] = indexMode
+		v.lockIndex(x, indexMode)
 		if x.table != nil {
 			v.lock(x.table, tableMode)
 			v.does(x.table, Builds)
@@ -166,7 +166,7 @@ func (v *visit) reindex(t tree) {
 		v.reindexFinding(x.table, concurrent, "INDEX", x.name)
 	default:
 		v.out.Unknown = true
-		if !concurrent {
+		if !concurrent && !v.first {
 			v.note("reindex", "every index is built anew, table after table, while writes to it and reads that would use the index wait", "REINDEX TABLE CONCURRENTLY, of the tables that need it")
 		}
 	}
@@ -174,7 +174,7 @@ func (v *visit) reindex(t tree) {
 
 func (v *visit) reindexFinding(r *relation, concurrent bool, kind string, n name) {
 	if !concurrent {
-		v.find(r, "reindex", fmt.Sprintf("it is built anew while writes to the table, and reads that would use the index, wait"),
+		v.find(r, "reindex", "it is built anew while writes to the table, and reads that would use the index, wait",
 			fmt.Sprintf("REINDEX %s CONCURRENTLY %s;   -- in a file without a transaction", kind, n))
 	}
 }

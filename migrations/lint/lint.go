@@ -41,6 +41,7 @@ type linter struct {
 
 func run(rel *release.Release, l *linter, from int) (*Report, error) {
 	l.schema = newSchema()
+	l.schema.empty = l.first
 	report := &Report{First: l.first, Statements: []Statement{}}
 	for i, file := range rel.Files {
 		l.fresh = i >= from

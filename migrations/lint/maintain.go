@@ -4,6 +4,9 @@ import "fmt"
 
 func (v *visit) cluster(t tree) {
 	if !t.has("relation") {
+		if v.first {
+			return
+		}
 		v.out.Unknown = true
 		v.note("cluster", "every table that was clustered before is written anew, one after the other, while reads and writes wait", "pg_repack or pg_squeeze, outside of migrations")
 		return
@@ -41,6 +44,7 @@ func (v *visit) refresh(t tree) {
 	}
 	if t.flag("concurrent") {
 		v.lock(r, Exclusive)
+		v.does(r, Scans)
 		return
 	}
 	v.lock(r, AccessExclusive)
@@ -92,7 +96,7 @@ func (v *visit) comment(t tree) {
 		v.lock(v.schema.relation(nameIn(parts)), ShareUpdateExclusive)
 	case "OBJECT_INDEX":
 		if x, known := v.schema.index(nameIn(parts)); known {
-			v.indexLocks[x] = ShareUpdateExclusive
+			v.lockIndex(x, ShareUpdateExclusive)
 		}
 	}
 }

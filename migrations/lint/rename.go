@@ -90,7 +90,7 @@ func (v *visit) renameIndex(n name, to string) {
 	if !known {
 		x = &index{name: v.schema.home(n)}
 	}
-	v.indexLocks[x] = ShareUpdateExclusive
+	v.lockIndex(x, ShareUpdateExclusive)
 	if !known {
 		return
 	}

@@ -12,6 +12,8 @@ type schema struct {
 	domains  map[string]domain
 	// objects are types and functions by kind and name, true where they are fresh.
 	objects map[object]bool
+	// empty: what was never seen is not there with rows either.
+	empty bool
 	// path is where names without a schema are looked for.
 	path []string
 }
@@ -139,7 +141,7 @@ func find[T any](s *schema, in map[name]T, n name) (name, T, bool) {
 func (s *schema) relation(n name) *relation {
 	full, found, there := find(s, s.relations, n)
 	if !there {
-		found = &relation{name: full, kind: aTable, columns: map[string]*column{}, checks: map[string]*check{}}
+		found = &relation{name: full, kind: aTable, fresh: s.empty, columns: map[string]*column{}, checks: map[string]*check{}}
 		s.relations[full] = found
 	}
 	return found

@@ -42,8 +42,8 @@ func (tx *transaction) judgeWork(v *visit) {
 		}
 		for _, r := range sortedRelations(tx.held) {
 			held := tx.held[r]
-			if !held.mode.BlocksWrites() || v.out.hasRule("validate_in_transaction") {
-				continue
+			if !held.mode.BlocksWrites() || v.locks[r] >= held.mode || v.out.hasRule("validate_in_transaction") {
+				continue // the statement's own lock is as bad, and its own findings say so
 			}
 			v.note("work_under_lock",
 				fmt.Sprintf("the %s of %s goes on under the %s lock on %s that line %d took in the same transaction: %s wait for all of it",

@@ -85,7 +85,7 @@ func (s *schema) changeOf(from, to typeName) change {
 		return anew
 	case from.same(to) && fromFree:
 		return inCatalog
-	case from.array != to.array:
+	case from.array || to.array: // PostgreSQL does not see that the elements are the same bytes
 		return anew
 	case widens(from, to):
 		return inCatalog

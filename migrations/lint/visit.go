@@ -20,6 +20,8 @@ type visit struct {
 	// indexLocks are of statements that are about an index.
 	indexLocks map[*index]LockMode
 	work       []work
+	// names are what relations and indexes were called when the statement began.
+	names map[any]string
 	// alone statements run outside of a transaction.
 	alone bool
 }
@@ -32,6 +34,20 @@ type work struct {
 // lock takes a lock on a relation.
 func (v *visit) lock(r *relation, mode LockMode) {
 	v.locks[r] = max(v.locks[r], mode)
+	v.called(r, r.name)
+}
+
+// lockIndex takes a lock on an index, in a statement that is about it.
+func (v *visit) lockIndex(x *index, mode LockMode) {
+	v.indexLocks[x] = max(v.indexLocks[x], mode)
+	v.called(x, x.name)
+}
+
+// called keeps the name that something had when it was first met.
+func (v *visit) called(what any, n name) {
+	if _, there := v.names[what]; !there {
+		v.names[what] = n.String()
+	}
 }
 
 // lockFamily takes a lock on a table and on what inherits from it.
@@ -47,6 +63,7 @@ func (v *visit) does(r *relation, kind Work) {
 		w := work{member, kind}
 		if !member.parted && !slices.Contains(v.work, w) {
 			v.work = append(v.work, w)
+			v.called(member, member.name)
 		}
 	}
 }
@@ -75,17 +92,17 @@ func (v *visit) unknown(problem, instead string) {
 func (v *visit) finish() Statement {
 	v.out.Locks = []Lock{}
 	for r, mode := range v.locks {
-		v.out.Locks = append(v.out.Locks, Lock{Relation: r.name.String(), Mode: mode, New: r.fresh})
+		v.out.Locks = append(v.out.Locks, Lock{Relation: v.names[r], Mode: mode, New: r.fresh})
 	}
 	for x, mode := range v.indexLocks {
-		v.out.Locks = append(v.out.Locks, Lock{Relation: x.name.String(), Mode: mode, New: x.table != nil && x.table.fresh})
+		v.out.Locks = append(v.out.Locks, Lock{Relation: v.names[x], Mode: mode, New: x.table != nil && x.table.fresh})
 	}
 	slices.SortFunc(v.out.Locks, func(a, b Lock) int {
 		return cmp.Or(cmp.Compare(b.Mode, a.Mode), strings.Compare(a.Relation, b.Relation))
 	})
 	for _, w := range v.work {
 		v.out.Effects = append(v.out.Effects, Effect{
-			Relation: w.table.name.String(), Work: w.kind, New: w.table.fresh, Estimate: v.sizes.estimate(w.table.name, w.kind),
+			Relation: v.names[w.table], Work: w.kind, New: w.table.fresh, Estimate: v.sizes.estimate(w.table.name, w.kind),
 		})
 	}
 	return v.out
@@ -104,6 +121,7 @@ func newVisit(l *linter, file release.File, statement release.Statement) *visit 
 		out:        Statement{File: file.Name, No: statement.No, Line: statement.Line, SQL: text},
 		locks:      map[*relation]LockMode{},
 		indexLocks: map[*index]LockMode{},
+		names:      map[any]string{},
 		alone:      !file.Transactional,
 	}
 }

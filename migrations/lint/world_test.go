@@ -21,7 +21,7 @@ const testTimeout = 60 * time.Second
 
 // world is the schema, with rows, that the statements of the tests are run against.
 const world = `
-CREATE FUNCTION wild_value() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION wild_value() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION steady_value() RETURNS int STABLE LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
