@@ -13,7 +13,16 @@ func Release(old, rel *release.Release, sizes []tenants.LargestTable) (*Report, 
 	if old == nil {
 		return run(rel, &linter{first: true, sizes: newSizes(sizes)}, 0)
 	}
-	return After(rel, min(len(old.Files), len(rel.Files)), sizes)
+	return After(rel, shared(old, rel), sizes)
+}
+
+// shared is how many files two releases begin with that are the same.
+func shared(old, rel *release.Release) int {
+	count := 0
+	for count < min(len(old.Files), len(rel.Files)) && old.Files[count].Checksum == rel.Files[count].Checksum {
+		count++
+	}
+	return count
 }
 
 // After lints the files from a position on, counted from 0; those before it are taken for applied.
