@@ -50,23 +50,32 @@ func PublishRelease(ctx context.Context, pool *pgxpool.Pool, folder fs.FS, name,
 	return PublishRead(ctx, pool, rel, name, by, makeCurrent)
 }
 
-// PublishRead is PublishRelease for a folder that the caller has read.
+// PublishRead is PublishRelease for a folder that the caller has read. Neither lints: what people write goes through
+// [PublishLinted].
 func PublishRead(ctx context.Context, pool *pgxpool.Pool, rel *release.Release, name, by string, makeCurrent Currency) (release.Published, error) {
 	var published release.Published
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var err error
-		if published, err = release.Publish(ctx, tx, rel, name, by); err != nil || makeCurrent == KeepCurrent {
-			return err
-		}
-		_, err = tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text), updated_at = now() WHERE key = 'current_release'`, name)
-		if err != nil {
-			return fmt.Errorf("make current: %w", err)
-		}
-		_, err = tx.Exec(ctx, `SELECT pg_notify('tenantry_warm', '')`)
-		return err //nolint:wrapcheck // wrapped below
+		published, err = publishTx(ctx, tx, rel, name, by, makeCurrent)
+		return err
 	})
 	if err != nil {
 		return published, fmt.Errorf("publish: %w", err)
+	}
+	return published, nil
+}
+
+func publishTx(ctx context.Context, tx pgx.Tx, rel *release.Release, name, by string, makeCurrent Currency) (release.Published, error) {
+	published, err := release.Publish(ctx, tx, rel, name, by)
+	if err != nil || makeCurrent == KeepCurrent {
+		return published, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text), updated_at = now() WHERE key = 'current_release'`, name)
+	if err != nil {
+		return published, fmt.Errorf("make current: %w", err)
+	}
+	if _, err = tx.Exec(ctx, `SELECT pg_notify('tenantry_warm', '')`); err != nil {
+		return published, fmt.Errorf("make current: %w", err)
 	}
 	return published, nil
 }

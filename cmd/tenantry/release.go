@@ -1,10 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 )
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "Publish releases of the tenants' schema", a.releasePublish(), a.releaseList(), a.releaseShow(), a.releaseCurrent())
+	return group("release", "Publish releases of the tenants' schema", a.releasePublish(), a.releaseLint(), a.releaseList(), a.releaseShow(), a.releaseCurrent())
 }
 
 type releaseView struct {
@@ -29,17 +28,23 @@ type releaseView struct {
 	By         string `json:"published_by"`
 	Current    bool   `json:"current"`
 	Already    bool   `json:"already_published,omitempty"`
+	// Risk is why errors of the linter were accepted, nil when there were none.
+	Risk *release.Risk `json:"risk,omitempty"`
 }
 
-func viewRelease(p release.Published, current string) releaseView {
-	return releaseView{
+func viewRelease(p release.Published, current string, risks map[string]release.Risk) releaseView {
+	v := releaseView{
 		ID: p.ID, Name: p.Name, Format: string(p.Format), Files: p.FileCount, Statements: p.StatementCount, Checksum: p.Checksum,
 		Published: p.PublishedAt.Format("2006-01-02T15:04:05Z"), By: p.PublishedBy, Current: p.Name == current, Already: p.AlreadyPublished,
 	}
+	if risk, accepted := risks[p.ID]; accepted {
+		v.Risk = &risk
+	}
+	return v
 }
 
 func (a *app) releasePublish() *cobra.Command {
-	var name, format string
+	var name, format, acceptRisk string
 	var now bool
 	c := &cobra.Command{
 		Use: "publish DIR --name V", Short: "Publish a folder of migrations as a release", Args: cobra.ExactArgs(1),
@@ -51,23 +56,24 @@ wave (tenantry rollout start), or with --current.
 DIR is the folder that your tool writes: goose's SQL files, golang-migrate's N_name.up.sql, Prisma's
 <timestamp>_name/migration.sql, Drizzle's 0000_name.sql with meta/_journal.json, Flyway's V1__name.sql, or plain numbered
 .sql. Which it is, is found out from the files and said. Where two tools' files lie in one folder, --format says which to
-read; the others' are left out. What leads back (.down.sql, a Down section, U1__name.sql) is not read.`,
+read; the others' are left out. What leads back (.down.sql, a Down section, U1__name.sql) is not read.
+
+What the release adds to the newest published one is linted (tenantry release lint). With errors nothing is published, unless
+--accept-risk gives a reason, which is kept with the release. The first release is for empty databases, which nothing can block.`,
 		Example: `  tenantry release publish ./migrations --name 2026.11
   tenantry release publish ./prisma/migrations --name 2026.11
-  tenantry release publish ./db --name 2026.11 --format golang-migrate`,
+  tenantry release publish ./db --name 2026.11 --format golang-migrate
+  tenantry release publish ./migrations --name 2026.12 --accept-risk 'maintenance window on Sunday, INC-4711'`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if name == "" {
 				return usageError("--name is missing: what people will call the release, such as 2026.11")
 			}
-			if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
-				return usageError("%s is no folder", args[0])
+			if c.Flags().Changed("accept-risk") && strings.TrimSpace(acceptRisk) == "" {
+				return usageError("--accept-risk is empty: say why the errors of the linter are accepted")
 			}
-			if format != "" && !slices.Contains(release.Formats(), release.Format(format)) {
-				return usageError("--format %s is none of %s", format, formatNames())
-			}
-			rel, err := release.Read(os.DirFS(args[0]), release.Options{Format: release.Format(format)})
+			rel, err := readFolder(args[0], format)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", args[0], err)
+				return err
 			}
 			pool, err := a.control(c.Context())
 			if err != nil {
@@ -85,18 +91,26 @@ read; the others' are left out. What leads back (.down.sql, a Down section, U1__
 			if now || current == "" {
 				currency, current = workers.MakeCurrent, name
 			}
-			p, err := workers.PublishRead(c.Context(), pool, rel, name, a.requester(), currency)
+			p, report, err := workers.PublishLinted(c.Context(), pool, rel, name, a.requester(), currency, acceptRisk)
+			if refused, ok := errors.AsType[*workers.RiskError](err); ok {
+				return a.refuseRisk(args[0], refused)
+			}
 			if err != nil {
 				return err
 			}
 			if a.json() {
-				return a.printJSON(viewRelease(p, current))
+				risks, err := release.Risks(c.Context(), pool)
+				if err != nil {
+					return err
+				}
+				return a.printJSON(viewRelease(p, current, risks))
 			}
 			what := "published"
 			if p.AlreadyPublished {
 				what = "was published before, unchanged"
 			}
 			a.printf("release %s %s: %d files read as %s, %d statements\n", p.Name, what, p.FileCount, p.Format, p.StatementCount)
+			a.sayLint(p.Name, report)
 			if current != p.Name {
 				a.printf("new tenants get %s; bring all to this one with: tenantry rollout plan %s\n", current, p.Name)
 			}
@@ -106,6 +120,7 @@ read; the others' are left out. What leads back (.down.sql, a Down section, U1__
 	c.Flags().StringVar(&name, "name", "", "the release's `name`")
 	c.Flags().StringVar(&format, "format", "", "read it as this `format`, one of "+formatNames()+"; found out without")
 	c.Flags().BoolVar(&now, "current", false, "give it to new tenants at once")
+	c.Flags().StringVar(&acceptRisk, "accept-risk", "", "publish in spite of the linter's errors, for this `reason`")
 	return c
 }
 
@@ -138,14 +153,21 @@ func (a *app) releaseList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			risks, err := release.Risks(c.Context(), pool)
+			if err != nil {
+				return err
+			}
 			views := make([]releaseView, len(list))
 			rows := make([][]string, len(list))
 			for i, p := range list {
-				v := viewRelease(p, current)
+				v := viewRelease(p, current, risks)
 				views[i] = v
 				mark := ""
 				if v.Current {
 					mark = "current"
+				}
+				if v.Risk != nil {
+					mark = strings.TrimSpace(mark + " risk accepted")
 				}
 				rows[i] = []string{v.Name, mark, v.Format, strconv.Itoa(v.Files), strconv.Itoa(v.Statements), ago(p.PublishedAt), v.By}
 			}
@@ -156,6 +178,13 @@ func (a *app) releaseList() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// releaseContent is a release with all of its statements.
+type releaseContent struct {
+	*release.Release
+
+	Risk *release.Risk `json:"risk,omitempty"`
 }
 
 func (a *app) releaseShow() *cobra.Command {
@@ -170,8 +199,20 @@ func (a *app) releaseShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			risks, err := release.Risks(c.Context(), pool)
+			if err != nil {
+				return err
+			}
+			risk, accepted := risks[rel.ID]
 			if a.json() {
-				return a.printJSON(rel)
+				view := releaseContent{Release: rel}
+				if accepted {
+					view.Risk = &risk
+				}
+				return a.printJSON(view)
+			}
+			if accepted {
+				a.printf("%s of the linter accepted by %s: %s\n", counted(risk.Errors, "error"), printable(risk.AcceptedBy), printable(risk.Reason))
 			}
 			for _, f := range rel.Files {
 				mode := ""
