@@ -133,7 +133,8 @@ GROUP BY owner, super, member
 ORDER BY owner`
 
 const insideForeignSQL = `
-SELECT to_regclass('tenantry.control_migrations') IS NOT NULL, to_regnamespace('_tenantry') IS NOT NULL,
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tenantry' AND c.relname = 'control_migrations'),
+       EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = '_tenantry'),
        coalesce((SELECT string_agg(e.extname || ' (' || e.extowner::regrole::text || ')', ', ' ORDER BY e.extname) FROM pg_extension e WHERE e.oid >= 16384), ''),
        (SELECT count(*) FROM pg_subscription s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))`
 
