@@ -47,8 +47,7 @@ const handOverSQL = `
 SELECT format('ALTER %s OWNER TO %I', what, CASE WHEN what = 'SCHEMA public' THEN 'pg_database_owner' ELSE $1::text END)
 FROM (` + ownedSQL + `) o
 WHERE owner <> $1 AND NOT (what = 'SCHEMA public' AND owner = 'pg_database_owner')
-  AND NOT (super AND kind IN ('publication', 'event trigger', 'language', 'foreign-data wrapper'))
-ORDER BY kind <> 'schema', what` // a schema first: who gets a table must be allowed to make one there
+  AND NOT (super AND kind IN ('publication', 'event trigger', 'language', 'foreign-data wrapper'))`
 
 // strangersSQL lists the statements that take from every other role what it was granted inside the database. Roles that may not connect could not
 // use it; but it would be a difference to every other tenant for ever. $1 new owner.

@@ -245,11 +245,15 @@ func (h *handover) take(ctx context.Context) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { //nolint:wrapcheck // the caller names the step
-		if err := h.contents(ctx, tx); err != nil {
+		if err := h.owners(ctx, tx); err != nil {
 			return err
 		}
+		// Before the owner's default rights are set: the application must not write its own history.
 		if err := h.what.Seal(ctx, tx); err != nil {
 			return fmt.Errorf("history: %w", err)
+		}
+		if err := execute(ctx, tx, "rights", "REVOKE CREATE ON SCHEMA public FROM PUBLIC; "+rightsSQL(h.db)+h.memorySQL()); err != nil {
+			return err
 		}
 		if err := h.run.Current(ctx); err != nil {
 			return err
@@ -259,38 +263,43 @@ func (h *handover) take(ctx context.Context) error {
 	})
 }
 
-// contents is what seal finds done: owners, rights, nothing left of what others might do.
-func (h *handover) contents(ctx context.Context, tx pgx.Tx) error {
-	exec := func(what, sql string) error {
-		if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
+func execute(ctx context.Context, tx pgx.Tx, what, sql string) error {
+	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	// The first statements of all: a strange default of a role or the database must not change what the others mean or how long they wait.
-	if err := exec("settings", `SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '2min'; SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off`); err != nil {
-		return err
-	}
-	if err := exec("database", h.databaseSQL()); err != nil {
+	return nil
+}
+
+// settingsSQL is the first statement of all: a strange default of a role or the database must not change what the others mean or how long they wait.
+const settingsSQL = `SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '2min'; SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off`
+
+// owners gives the database and all that is in it to its owner, and leaves nothing of what others might do.
+func (h *handover) owners(ctx context.Context, tx pgx.Tx) error {
+	if err := execute(ctx, tx, "database", settingsSQL+"; "+h.databaseSQL()); err != nil {
 		return err
 	}
 	for _, part := range []struct{ what, list string }{{"owners", handOverSQL}, {"rights of others", strangersSQL}} {
 		statements, err := names(ctx, tx, part.list, h.db.Owner())
-		if err == nil && len(statements) > 0 {
-			slices.SortStableFunc(statements, schemasFirst)
-			err = exec(part.what, strings.Join(statements, ";\n"))
-		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", part.what, err)
 		}
+		if len(statements) == 0 {
+			continue
+		}
+		slices.SortStableFunc(statements, schemasFirst)
+		if err := execute(ctx, tx, part.what, strings.Join(statements, ";\n")); err != nil {
+			return err
+		}
 	}
-	if err := exec("rights", "REVOKE CREATE ON SCHEMA public FROM PUBLIC; "+rightsSQL(h.db)); err != nil {
-		return err
-	}
+	return nil
+}
+
+// memorySQL lets the application read the tool's history and not write it.
+func (h *handover) memorySQL() string {
 	if len(h.what.History) == 0 {
-		return nil
+		return ""
 	}
-	return exec("history table", fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE ON %s FROM %s", h.what.History.Sanitize(), tenants.Ident(h.db.Role(tenants.RoleApp))))
+	return fmt.Sprintf("; REVOKE INSERT, UPDATE, DELETE ON %s FROM %s", h.what.History.Sanitize(), tenants.Ident(h.db.Role(tenants.RoleApp)))
 }
 
 // schemasFirst puts schemas before what is in them: who gets a table must be allowed to make one there.
