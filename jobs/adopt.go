@@ -62,7 +62,7 @@ WHERE name IS NOT NULL`
 func (c *Client) Adopt(ctx context.Context, args Adopt, opts *Options) (Adopted, error) {
 	var made Adopted
 	err := c.ask(ctx, args, func(ctx context.Context, encoded string) error {
-		return c.pool.QueryRow(ctx, adoptSQL, encoded, opts.key(), opts.by()).Scan(&made.TenantID, &made.OperationID, &made.State, &made.New) //nolint:wrapcheck // wrapped below
+		return c.pool.QueryRow(ctx, adoptSQL, encoded, opts.key(), opts.by()).Scan(&made.TenantID, &made.OperationID, &made.State, &made.New)
 	})
 	return made, err
 }
@@ -77,7 +77,7 @@ WHERE name IS NOT NULL`
 func (c *Client) CheckAdoption(ctx context.Context, args AdoptCheck, opts *Options) (string, error) {
 	var id string
 	err := c.ask(ctx, args, func(ctx context.Context, encoded string) error {
-		return c.pool.QueryRow(ctx, checkAdoptionSQL, encoded, opts.key(), opts.by()).Scan(&id) //nolint:wrapcheck // wrapped below
+		return c.pool.QueryRow(ctx, checkAdoptionSQL, encoded, opts.key(), opts.by()).Scan(&id)
 	})
 	return id, err
 }

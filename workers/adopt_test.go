@@ -143,14 +143,13 @@ func (l *legacy) ask(t *testing.T, args jobs.Adopt) jobs.Adopted {
 }
 
 // refused adopts, and wants it to be refused and the database to be what it was.
-func (l *legacy) refused(t *testing.T, args jobs.Adopt, why string) jobs.Operation {
+func (l *legacy) refused(t *testing.T, args jobs.Adopt, why string) {
 	t.Helper()
 	op := l.f.Ends(t, l.ask(t, args).OperationID)
 	require.Equal(t, jobs.StateFailed, op.State)
 	require.Contains(t, op.Error.Message+"\n"+op.Error.Hint, why)
 	require.Equal(t, tenants.StateFailed, l.f.Tenant(t, args.Slug).State)
 	require.True(t, l.letsIn(t, args.Database), "who used the database before cannot any more")
-	return op
 }
 
 // look is a dry run.

@@ -71,7 +71,7 @@ type examination struct {
 func (e examination) look(ctx context.Context) (examined, error) {
 	found := examined{report: AdoptionReport{Database: e.source, Node: e.node.Name, AcceptedDrift: e.accept, Notes: []string{}, Differences: []fingerprint.Difference{}}}
 	err := e.fill(ctx, &found)
-	if refusal, ok := errors.AsType[*tenants.Refusal](err); ok {
+	if refusal, ok := errors.AsType[*tenants.RefusedError](err); ok {
 		found.report.Refused, found.report.Fix, found.report.SQL = refusal.Message, refusal.Fix, refusal.SQL
 		return found, nil
 	}
@@ -150,7 +150,7 @@ func (e examination) releases(ctx context.Context) ([]release.Published, error) 
 			return list[i:], nil
 		}
 	}
-	return nil, &tenants.Refusal{Message: "there is no release " + e.release, Fix: "see tenantry release list"}
+	return nil, &tenants.RefusedError{Message: "there is no release " + e.release, Fix: "see tenantry release list"}
 }
 
 // compare reads the schema that is there and the one that the applied files make.
@@ -168,7 +168,7 @@ func (e examination) compare(ctx context.Context, conn *pgx.Conn, found *examine
 	found.report.Differing = len(differences)
 	found.report.Differences = differences[:min(len(differences), MostDifferences)]
 	if len(differences) > 0 && e.accept == "" {
-		return &tenants.Refusal{
+		return &tenants.RefusedError{
 			Message: fmt.Sprintf("the schema of database %s is not what its history says: %d differences, first %s %s is %s",
 				e.source, len(differences), differences[0].Kind, differences[0].Name, differences[0].Class),
 			Fix: "see them with tenantry tenant adopt … --dry-run; mend the schema, or --accept-drift 'why'",
@@ -262,7 +262,7 @@ func (found *examined) unchanged(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	if schema.Sum() != found.sum || !history.Same(found.history) {
-		return &tenants.Refusal{Message: "the database was migrated while it was looked at", Fix: "adopt it again when nothing migrates it"}
+		return &tenants.RefusedError{Message: "the database was migrated while it was looked at", Fix: "adopt it again when nothing migrates it"}
 	}
 	return nil
 }

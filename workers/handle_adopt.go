@@ -93,7 +93,7 @@ func (t *toolbox) takeOver(ctx context.Context, r *run, a jobs.Adopt) (adopted, 
 		return adopted{}, err
 	}
 	if found.report.Refused != "" {
-		return adopted{}, &tenants.Refusal{Message: found.report.Refused, Fix: found.report.Fix, SQL: found.report.SQL}
+		return adopted{}, &tenants.RefusedError{Message: found.report.Refused, Fix: found.report.Fix, SQL: found.report.SQL}
 	}
 	closed, err := t.prov.TakeOver(ctx, r, db.ID, provision.Foreigner{
 		Before:  found.foreign,
@@ -206,7 +206,7 @@ func (t *toolbox) purgeForeign(ctx context.Context, r *run, tenant tenants.Tenan
 
 // told says a refusal of the packages below in the ledger's form.
 func told(err error) error {
-	r, ok := errors.AsType[*tenants.Refusal](err)
+	r, ok := errors.AsType[*tenants.RefusedError](err)
 	if !ok {
 		return err
 	}

@@ -7,5 +7,5 @@
 // applied must be the first n files, for a tenant's history knows no gaps. Nothing here changes a database. What a tool's history
 // cannot say (goose keeps no hashes, golang-migrate a single number, Drizzle no names) is proved by comparing schemas.
 //
-// A history that cannot be taken over is a [*tenants.Refusal]: it names the row and the way out.
+// A history that cannot be taken over is a [*tenants.RefusedError]: it names the row and the way out.
 package adopt

@@ -8,7 +8,7 @@ import (
 	"github.com/avenit/tenantry/migrations/release"
 )
 
-// Match returns how many of a release's files a history has, which are its first ones. It is pure. A [*tenants.Refusal] says what is missing, unknown or
+// Match returns how many of a release's files a history has, which are its first ones. It is pure. A [*tenants.RefusedError] says what is missing, unknown or
 // out of order, of a release that was made for another tool, and of a history that goes beyond the release.
 func Match(h History, rel *release.Release) (int, error) {
 	if !slices.Contains(formatOf(h.Table.Tool).releases, rel.Format) {

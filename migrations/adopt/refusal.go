@@ -7,5 +7,5 @@ import (
 )
 
 func refuse(fix, format string, args ...any) error {
-	return &tenants.Refusal{Message: fmt.Sprintf(format, args...), Fix: fix}
+	return &tenants.RefusedError{Message: fmt.Sprintf(format, args...), Fix: fix}
 }

@@ -24,7 +24,7 @@ func ReadSchema(ctx context.Context, conn *pgx.Conn, table Table) (fingerprint.S
 	}
 	schema, err := fingerprint.Read(ctx, conn, options)
 	if err != nil {
-		return schema, err //nolint:wrapcheck // it says what it is
+		return schema, err
 	}
 	return withoutOwners(schema, owners), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -74,7 +75,7 @@ func (p *Provisioner) Look(ctx context.Context, run Run, node tenants.Node, name
 	defer session.Close()
 	facts, err := session.foreign(ctx, name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Foreign{}, &tenants.Refusal{Message: fmt.Sprintf("there is no database %s on node %s", name, node.Name), Fix: "give its name as in psql -l"}
+		return Foreign{}, &tenants.RefusedError{Message: fmt.Sprintf("there is no database %s on node %s", name, node.Name), Fix: "give its name as in psql -l"}
 	}
 	if err != nil {
 		return Foreign{}, fmt.Errorf("look at database %s: %w", name, err)
@@ -102,7 +103,7 @@ func (s *Session) foreign(ctx context.Context, name string) (foreignFacts, error
 // check refuses what no statement inside the database would change.
 func (f *foreignFacts) check(node tenants.Node) error {
 	refuse := func(fix, format string, args ...any) error {
-		return &tenants.Refusal{Message: "database " + f.Name + " " + fmt.Sprintf(format, args...), Fix: fix}
+		return &tenants.RefusedError{Message: "database " + f.Name + " " + fmt.Sprintf(format, args...), Fix: fix}
 	}
 	switch {
 	case f.special:
@@ -142,7 +143,7 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
 func (p *Provisioner) lookInside(ctx context.Context, run Run, node tenants.Node, f *foreignFacts) error {
 	provisioner := tenants.Ident(node.Provisioner)
 	if !f.connects {
-		return &tenants.Refusal{
+		return &tenants.RefusedError{
 			Message: fmt.Sprintf("the provisioner may not connect to database %s", f.Name), Fix: "run the statement as a superuser, then adopt again",
 			SQL: []string{fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", tenants.Ident(f.Name), provisioner)},
 		}
@@ -160,11 +161,11 @@ func (p *Provisioner) lookInside(ctx context.Context, run Run, node tenants.Node
 	}
 	switch {
 	case control:
-		return &tenants.Refusal{Message: fmt.Sprintf("database %s is a control database of Tenantry", f.Name), Fix: "adopt a tenant's own database"}
+		return &tenants.RefusedError{Message: fmt.Sprintf("database %s is a control database of Tenantry", f.Name), Fix: "adopt a tenant's own database"}
 	case managed:
-		return &tenants.Refusal{Message: fmt.Sprintf("database %s has a schema _tenantry: it is, or was, a tenant's", f.Name), Fix: "if it is a copy that nobody manages: DROP SCHEMA _tenantry CASCADE"}
+		return &tenants.RefusedError{Message: fmt.Sprintf("database %s has a schema _tenantry: it is, or was, a tenant's", f.Name), Fix: "if it is a copy that nobody manages: DROP SCHEMA _tenantry CASCADE"}
 	case subscriptions > 0:
-		return &tenants.Refusal{Message: fmt.Sprintf("database %s subscribes to another", f.Name), Fix: "DROP SUBSCRIPTION, or ALTER SUBSCRIPTION … after it is adopted is not possible for a tenant"}
+		return &tenants.RefusedError{Message: fmt.Sprintf("database %s subscribes to another", f.Name), Fix: "DROP SUBSCRIPTION, or ALTER SUBSCRIPTION … after it is adopted is not possible for a tenant"}
 	}
 	if extensions != "" {
 		f.Notes = append(f.Notes, "extensions stay with their owners, which PostgreSQL cannot change alone: "+extensions)
@@ -200,7 +201,7 @@ func (f *foreignFacts) rights(ctx context.Context, conn *pgx.Conn, provisioner s
 	if err != nil {
 		return fmt.Errorf("list owners: %w", err)
 	}
-	if !f.super && !f.member && !contains(missing, f.Owner) {
+	if !f.super && !f.member && !slices.Contains(missing, f.Owner) {
 		need(f.Owner)
 	}
 	if f.super || len(supers) > 0 {
@@ -210,7 +211,7 @@ func (f *foreignFacts) rights(ctx context.Context, conn *pgx.Conn, provisioner s
 	if len(sql) == 0 {
 		return nil
 	}
-	return &tenants.Refusal{
+	return &tenants.RefusedError{
 		Message: fmt.Sprintf("the provisioner may not hand over what belongs to %s in database %s", strings.Join(missing, ", "), f.Name),
 		Fix:     "run the statements as a superuser, in that database, then adopt again; afterwards the GRANTs may be revoked",
 		SQL:     sql,
@@ -238,13 +239,4 @@ func (f *foreignFacts) handover(provisioner string, objects []string) []string {
 		}
 	}
 	return sql
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }

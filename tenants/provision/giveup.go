@@ -66,7 +66,7 @@ func (p *Provisioner) GiveUp(ctx context.Context, run Run, databaseID string) er
 	defer session.Close()
 	err = p.restore(ctx, run, session, node, db)
 	if errors.Is(err, ErrTaken) {
-		return &tenants.Refusal{
+		return &tenants.RefusedError{
 			Message: fmt.Sprintf("database %s is taken over, and its adoption is not finished", db.Name),
 			Fix:     "finish it: tenantry op retry, with the adoption's operation; then it can be deleted like any other",
 		}

@@ -21,7 +21,7 @@ func (s *Session) whereIs(ctx context.Context, oid uint32) (whereabouts, error) 
 	var w whereabouts
 	err := s.QueryRow(ctx, `SELECT datname, pg_get_userbyid(datdba), datallowconn FROM pg_database WHERE oid = $1`, oid).Scan(&w.name, &w.owner, &w.open)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return w, &tenants.Refusal{Message: "the database is not on the node any more: somebody has dropped it", Fix: "purge the tenant"}
+		return w, &tenants.RefusedError{Message: "the database is not on the node any more: somebody has dropped it", Fix: "purge the tenant"}
 	}
 	if err != nil {
 		return w, fmt.Errorf("look for the database: %w", err)

@@ -1,7 +1,7 @@
 package tenants
 
-// Refusal says why something is not done although nothing is broken, and what to do. Nothing was changed.
-type Refusal struct {
+// RefusedError says why something is not done although nothing is broken, and what to do. Nothing was changed.
+type RefusedError struct {
 	Message string
 	Fix     string
 	// SQL are statements that somebody with the right to must run first, complete. nil where none help.
@@ -9,7 +9,7 @@ type Refusal struct {
 }
 
 // Error gives message and fix.
-func (r *Refusal) Error() string {
+func (r *RefusedError) Error() string {
 	if r.Fix == "" {
 		return r.Message
 	}
