@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -165,6 +166,14 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 	result := map[string]string{"database": tenant.Database, "node": tenant.Node}
 	if tenant.State == tenants.StateDeleted {
 		return done{result: result}, nil
+	}
+	adoption, err := t.reg.Adoption(ctx, *r.DatabaseID)
+	switch {
+	case errors.Is(err, tenants.ErrNoAdoption):
+	case err != nil:
+		return done{}, err
+	case adoption.Unfinished():
+		return t.purgeForeign(ctx, r, tenant, adoption)
 	}
 	seq, err := t.closeTenant(ctx, r, tenants.StateDeleting, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET state_before_delete = state, delete_after = now() WHERE id = $1`, tenant.ID)

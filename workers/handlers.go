@@ -40,6 +40,9 @@ func handlers(t *toolbox) []Handler {
 	const build, change = 15 * time.Minute, 5 * time.Minute
 	return []Handler{
 		{Kind: jobs.Provision{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.provision, Abandon: t.abandonProvision},
+		{Kind: jobs.Adopt{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.adopt, Abandon: t.abandonAdopt},
+		{Kind: jobs.AdoptCheck{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.adoptCheck},
+		{Kind: jobs.KindUnadopt, Timeout: change, Work: t.unadopt},
 		{Kind: jobs.Migrate{}.Kind(), Timeout: 30 * time.Minute, FailsCleanly: true, Work: t.migrate},
 		{Kind: jobs.Suspend{}.Kind(), Timeout: change, Work: t.suspend},
 		{Kind: jobs.Resume{}.Kind(), Timeout: change, Work: t.resume},

@@ -33,7 +33,7 @@ func (a *app) tenantCommand() *cobra.Command {
 		a.tenantVerb("undelete", "Take a delete back within its grace", func(*cobra.Command) func(string) jobs.Args {
 			return func(t string) jobs.Args { return jobs.Undelete{Tenant: t} }
 		}),
-		a.tenantPin(), a.tenantUnpin(), a.tenantQuarantine())
+		a.tenantAdopt(), a.tenantPin(), a.tenantUnpin(), a.tenantQuarantine())
 }
 
 // tenantVerb makes the command of an operation on one or more tenants.

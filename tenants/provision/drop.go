@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,11 +24,17 @@ var (
 var ErrAdministrator = errors.New("a superuser has a session in the database")
 
 // Drop removes a database and its roles from its node, and looks that they are gone. seq is the fence to wait for,
-// 0 when no process can have a pool of it. What is gone already is no error.
+// 0 when no process can have a pool of it. What is gone already is no error. A database that was to be adopted and is not taken over is
+// somebody else's: it is given back instead ([Provisioner.GiveUp]).
 func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq int64) error {
 	db, node, err := p.place(ctx, databaseID)
 	if err != nil {
 		return err
+	}
+	if foreign, err := p.foreign(ctx, databaseID); err != nil {
+		return err
+	} else if foreign {
+		return p.GiveUp(ctx, run, databaseID)
 	}
 	session, err := p.admin.Session(ctx, node, run, db.Name)
 	if err != nil {
@@ -61,12 +66,8 @@ func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq 
 		}
 	}
 	atDropDatabase.Hit(ctx)
-	roles := make([]string, 0, 4)
-	for _, role := range db.Roles() {
-		roles = append(roles, tenants.Ident(role))
-	}
-	if err := session.Exec(ctx, "DROP ROLE IF EXISTS "+strings.Join(roles, ", ")); err != nil {
-		return fmt.Errorf("drop roles: %w", err)
+	if err := p.dropRoles(ctx, session, db); err != nil {
+		return err
 	}
 	atDropRoles.Hit(ctx)
 	if err := run.Step(ctx, "verify", 3, 4); err != nil {

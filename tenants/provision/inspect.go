@@ -108,7 +108,9 @@ func (r *Report) compareDatabases(ctx context.Context, reg *tenants.Registry, co
 	known, err := names(ctx, reg.Pool(), `
 		SELECT name FROM tenantry.databases WHERE node_id = $1 AND state <> 'dropped'
 		UNION ALL
-		SELECT name FROM tenantry.templates WHERE node_id = $1 AND state <> 'dropped'`, node.ID)
+		SELECT name FROM tenantry.templates WHERE node_id = $1 AND state <> 'dropped'
+		UNION ALL
+		SELECT name FROM tenantry.scratches WHERE node_id = $1`, node.ID)
 	if err != nil {
 		return err
 	}

@@ -62,44 +62,51 @@ func createSQL(db tenants.Database, template string) string {
 
 // openSQL closes a database to PUBLIC and then opens it to its own roles.
 func openSQL(db tenants.Database) string {
+	return accessSQL(db) + ";\nALTER DATABASE " + tenants.Ident(db.Name) + " ALLOW_CONNECTIONS true"
+}
+
+// accessSQL says who may connect to a database that is open: its own roles, nobody else.
+func accessSQL(db tenants.Database) string {
 	return fmt.Sprintf(`
 REVOKE ALL ON DATABASE %[1]s FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE %[1]s TO %[2]s, %[3]s;
-GRANT CONNECT ON DATABASE %[1]s TO %[4]s;
-ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`, tenants.Ident(db.Name),
+GRANT CONNECT ON DATABASE %[1]s TO %[4]s`, tenants.Ident(db.Name),
 		tenants.Ident(db.Role(tenants.RoleMigrator)), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
+}
+
+// rightsSQL gives the roles of a database their rights on what its owner has.
+func rightsSQL(db tenants.Database) string {
+	return fmt.Sprintf(grantSQL, tenants.Ident(db.Owner()), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
 }
 
 // contentsSQL hands over what the template held; its last statement counts the finished statements of the history.
 func contentsSQL(db tenants.Database, node tenants.Node) string {
-	return fmt.Sprintf(grantSQL, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner()),
-		tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly))) +
+	return fmt.Sprintf(`
+REASSIGN OWNED BY %[1]s TO %[2]s;
+REVOKE ALL ON SCHEMA public FROM %[1]s;`, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner())) + rightsSQL(db) +
 		`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`
 }
 
-// grantSQL hands what the template's role made to the owner, and gives each role its rights on what is there and on what the
-// owner will make. %[1]s template role, %[2]s owner, %[3]s app, %[4]s read-only.
+// grantSQL gives each role its rights on what is there and on what the owner will make. %[1]s owner, %[2]s app, %[3]s read-only.
 const grantSQL = `
-REASSIGN OWNED BY %[1]s TO %[2]s;
-REVOKE ALL ON SCHEMA public FROM %[1]s;
 DO $grant$
 DECLARE
   s text;
 BEGIN
   FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
-    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[3]s, %[4]s';
-    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
-    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
-    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[4]s';
-    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[4]s';
+    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[2]s, %[3]s';
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[2]s';
+    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[2]s';
+    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
   END LOOP;
 END
 $grant$;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE ON SCHEMAS TO %[3]s, %[4]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON TABLES TO %[4]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[2]s GRANT SELECT ON SEQUENCES TO %[4]s`
+ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT USAGE ON SCHEMAS TO %[2]s, %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[2]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[2]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT ON TABLES TO %[3]s;
+ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT ON SEQUENCES TO %[3]s`
 
 // isolationSQL looks at the node with the application role's eyes.
 const isolationSQL = `
