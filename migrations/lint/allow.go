@@ -26,7 +26,7 @@ func (v *visit) allowOne(directive release.Directive) {
 		v.note("allow_without_reason", fmt.Sprintf("the suppression in line %d gives no reason", directive.Line), allowForm)
 		return
 	}
-	for _, rule := range strings.Split(rules, ",") {
+	for rule := range strings.SplitSeq(rules, ",") {
 		v.allowRule(strings.TrimSpace(rule), reason, directive.Line)
 	}
 }

@@ -71,7 +71,7 @@ func (a *alteration) command(c tree) {
 		a.take(AccessExclusive)
 	default:
 		a.take(AccessExclusive)
-		a.unknown(subtype+" is a change that the linter does not know", tryIt)
+		a.unknown(subtype + " is a change that the linter does not know")
 	}
 }
 

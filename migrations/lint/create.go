@@ -79,7 +79,7 @@ func (v *visit) like(r *relation, t tree) {
 }
 
 // defineColumn adds a column to the schema and says what is wrong with its type.
-func (v *visit) defineColumn(r *relation, def tree) *column {
+func (v *visit) defineColumn(r *relation, def tree) {
 	of := def.text("colname")
 	c := &column{typ: typeOf(def.at("typeName"))}
 	if typ, isSerial := serials[c.typ.base]; isSerial {
@@ -102,7 +102,6 @@ func (v *visit) defineColumn(r *relation, def tree) *column {
 			v.defineConstraint(r, constraint, of)
 		}
 	}
-	return c
 }
 
 // preferType gives the notices about types.

@@ -18,7 +18,7 @@ func (v *visit) createIndex(t tree) {
 	} else {
 		v.lockFamily(r, mode)
 	}
-	columns, complex := indexColumns(t)
+	columns, more := indexColumns(t)
 	named := t.text("idxname")
 	if named == "" {
 		named = made(slices.Concat([]string{r.name.name}, columns, []string{"idx"})...)
@@ -30,31 +30,32 @@ func (v *visit) createIndex(t tree) {
 	if _, there := v.schema.index(name{r.name.schema, named}); there && t.flag("if_not_exists") {
 		return
 	}
-	if !(r.parted && only) {
+	here := !r.parted || !only // an index ON ONLY a parted table is a name to attach others to
+	if here {
 		v.does(r, Builds)
 	}
-	if !concurrent && !(r.parted && only) {
-		v.find(r, "create_index", fmt.Sprintf("the index is built under %s", about(r, Share)), v.indexInstead(r, t, named, columns, complex))
+	if !concurrent && here {
+		v.find(r, "create_index", fmt.Sprintf("the index is built under %s", about(r, Share)), v.indexInstead(r, t, named, columns, more))
 	}
 	x := v.defineIndex(r, named, columns, t, false)
-	x.complex = complex
+	x.complex = more
 }
 
 // indexColumns returns the columns of an index, and whether there is more to it: expressions, a WHERE.
-func indexColumns(t tree) (columns []string, complex bool) {
-	complex = t.has("whereClause")
+func indexColumns(t tree) (columns []string, more bool) {
+	more = t.has("whereClause")
 	for _, item := range t.list("indexParams") {
 		element := item.at("IndexElem")
 		if element.has("expr") {
-			complex = true
+			more = true
 			continue
 		}
 		columns = append(columns, element.text("name"))
 	}
-	return columns, complex
+	return columns, more
 }
 
-func (v *visit) indexInstead(r *relation, t tree, named string, columns []string, complex bool) string {
+func (v *visit) indexInstead(r *relation, t tree, named string, columns []string, more bool) string {
 	if r.parted {
 		return fmt.Sprintf("CREATE INDEX %s ON ONLY %s (%s);\nthen on each partition CREATE INDEX CONCURRENTLY, and ALTER INDEX %[1]s ATTACH PARTITION it", ident(named), r.name, idents(columns))
 	}
@@ -62,7 +63,7 @@ func (v *visit) indexInstead(r *relation, t tree, named string, columns []string
 	if t.flag("unique") {
 		unique = "UNIQUE "
 	}
-	if complex {
+	if more {
 		list = "…"
 	}
 	method := t.text("accessMethod")
@@ -122,7 +123,7 @@ func (v *visit) alterIndex(n name, commands []tree) {
 				fmt.Sprintf("REINDEX INDEX CONCURRENTLY %s with (TABLESPACE …)", x.name))
 		default:
 			v.lockIndex(x, AccessExclusive)
-			v.unknown(c.text("subtype")+" of an index is a change that the linter does not know", tryIt)
+			v.unknown(c.text("subtype") + " of an index is a change that the linter does not know")
 		}
 	}
 }

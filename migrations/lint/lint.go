@@ -120,7 +120,7 @@ func (v *visit) statement(node string, t tree, sql string) {
 	v.lookAtNames(t, sql)
 	handle := handler(node)
 	if handle == nil {
-		v.unknown(node+" is a statement that the linter does not know", tryIt)
+		v.unknown(node + " is a statement that the linter does not know")
 		return
 	}
 	handle(v, t)

@@ -138,7 +138,7 @@ DO $$ BEGIN EXECUTE 'SELECT 1'; END $$; DROP FUNCTION f()`)
 	require.NoError(t, err)
 	require.True(t, report.First)
 	require.Empty(t, found(report))
-	require.Equal(t, rel.StatementCount(), len(report.Statements))
+	require.Len(t, report.Statements, rel.StatementCount())
 }
 
 func TestReleaseLintsOnlyWhatIsNew(t *testing.T) {

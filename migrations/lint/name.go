@@ -78,7 +78,7 @@ var reserved = words(`all analyse analyze and any array as asc asymmetric author
 
 func words(text string) map[string]bool {
 	set := map[string]bool{}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		set[word] = true
 	}
 	return set

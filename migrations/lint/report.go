@@ -6,11 +6,11 @@ import "time"
 type Severity string
 
 const (
-	// Error: it blocks the traffic on a large table, loses data, or breaks the code that runs meanwhile.
+	// Error blocks the traffic on a large table, loses data, or breaks the code that runs meanwhile.
 	Error Severity = "error"
-	// Warning: it does so in some cases, or its effect is not known.
+	// Warning does so in some cases, or its effect is not known.
 	Warning Severity = "warning"
-	// Notice: there is something better to write.
+	// Notice says that there is something better to write.
 	Notice Severity = "notice"
 )
 
@@ -50,15 +50,15 @@ type Lock struct {
 type Work string
 
 const (
-	// Rewrites: every row is written anew into a new file, and all indexes are built anew.
+	// Rewrites says that every row is written anew into a new file, and all indexes are built anew.
 	Rewrites Work = "rewrite"
-	// Scans: every row is read.
+	// Scans says that every row is read.
 	Scans Work = "scan"
-	// Builds: an index is built, which reads every row.
+	// Builds says that an index is built, which reads every row.
 	Builds Work = "index build"
-	// Changes: rows are changed one by one, each locked until the end of the transaction.
+	// Changes says that rows are changed one by one, each locked until the end of the transaction.
 	Changes Work = "row changes"
-	// Empties: the table gets a new, empty file.
+	// Empties says that the table gets a new, empty file.
 	Empties Work = "new file"
 )
 

@@ -81,10 +81,10 @@ func (v *visit) note(rule, problem, instead string) {
 }
 
 // unknown says that the verdict may not be all.
-func (v *visit) unknown(problem, instead string) {
+func (v *visit) unknown(problem string) {
 	v.out.Unknown = true
 	if !v.first {
-		v.note("unknown", problem, instead)
+		v.note("unknown", problem, tryIt)
 	}
 }
 
