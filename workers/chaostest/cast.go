@@ -129,7 +129,7 @@ func (c *trial) giveParts() {
 	}
 	p := &c.cast
 	p.unknown = take(max(2, c.tenants*2/100))
-	p.without = take(max(2, c.tenants/100))
+	p.without = take(max(4, c.tenants/100)) // two of them fail in the same way on one side of the pause in the middle
 	p.canaries = append(take(4), p.unknown[0])
 	one := take(4)
 	p.pinned, p.back, p.away, p.isolated = one[0], one[1], one[2], one[3]
