@@ -70,6 +70,17 @@ type Rotate struct {
 	Tenant string `json:"tenant"` // slug or id
 }
 
+// Check compares tenants' schemas with what their releases say, and keeps what it finds. It changes nothing and takes no turn in a mailbox.
+// The zero value is about every active tenant.
+type Check struct {
+	// Only is the one tenant to check: slug or id.
+	Only string `json:"only,omitempty"`
+	// Labels restricts it to tenants that have all of these.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Share is how many of those it checks, as a number from 0 to 1, those first that were not checked for longest. Defaults to 1.
+	Share string `json:"share,omitempty"`
+}
+
 // Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
 type Noop struct {
 	Tenant string `json:"tenant,omitempty"` // slug or id; without one the operation has no mailbox
@@ -109,6 +120,9 @@ func (Purge) Kind() string { return "purge" }
 
 // Kind is the operation's kind.
 func (Rotate) Kind() string { return "rotate" }
+
+// Kind is the operation's kind.
+func (Check) Kind() string { return "check" }
 
 // Kind is the operation's kind.
 func (Noop) Kind() string { return "noop" }

@@ -52,6 +52,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.Rotate{}.Kind(), Timeout: change, Work: t.rotate},
 		{Kind: jobs.KindWarm, Timeout: build, FailsCleanly: true, Work: t.warm, Abandon: t.abandonWarm},
 		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire},
+		{Kind: jobs.Check{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.check},
 		{Kind: jobs.Noop{}.Kind(), Timeout: time.Minute, FailsCleanly: true, Work: noop},
 	}
 }

@@ -44,6 +44,7 @@ func (c *chores) list(lease time.Duration) []chore {
 		{"strays", 10 * time.Second, c.strays},
 		{"own", 10 * time.Second, c.own},
 		{"purge_due", 30 * time.Second, c.purgeDue},
+		{"schedules", 30 * time.Second, c.askScheduled},
 		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
 }

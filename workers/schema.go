@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/migrations/release"
 	"github.com/avenit/tenantry/tenants/crashpoint"
 	"github.com/avenit/tenantry/tenants/provision"
@@ -25,11 +26,13 @@ var _ = func() []*crashpoint.Point {
 
 // schema brings databases to releases. Published releases never change, so each is read once per process.
 type schema struct {
-	pool *pgxpool.Pool
+	pool     *pgxpool.Pool
+	building chan struct{} // held while what a release makes is built to be looked at
 
 	mu       sync.Mutex
 	releases map[string]*release.Release
 	targets  map[string]target
+	expected map[string]fingerprint.Schema // by hash
 }
 
 // target is a release with its place in the order of publishing.
@@ -41,7 +44,7 @@ type target struct {
 var _ provision.Schema = (*schema)(nil)
 
 func newSchema(pool *pgxpool.Pool) *schema {
-	return &schema{pool: pool, releases: map[string]*release.Release{}, targets: map[string]target{}}
+	return &schema{pool: pool, building: make(chan struct{}, 1), releases: map[string]*release.Release{}, targets: map[string]target{}, expected: map[string]fingerprint.Schema{}}
 }
 
 // target finds a release by its name; "" is the one that new tenants get, which is asked for every time.

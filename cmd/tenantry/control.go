@@ -86,9 +86,10 @@ func (a *app) controlSettings() *cobra.Command {
 	return &cobra.Command{
 		Use: "settings [KEY [VALUE]]", Short: "Show the fleet's settings, or change one", Args: cobra.MaximumNArgs(2),
 		Long: `Shows the settings of the whole fleet, or changes one. purges_per_hour (0 stops purges) and mass_delete_floor are whole
-numbers from 0, max_reaps and warm_failures from 1; mass_delete_share is a number from 0 to 1; delete_grace is an interval up to
-366 days.`,
-		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'",
+numbers from 0, max_reaps and warm_failures from 1; mass_delete_share and drift_sample are numbers from 0 to 1; delete_grace is an interval
+up to 366 days; drift_schedule is a cron expression of five fields in UTC (minute, hour, day of month, month, day of week from 0,
+Sunday), or off.`,
+		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'\n  tenantry control settings drift_schedule '15 2 * * *'",
 		RunE: func(c *cobra.Command, args []string) error {
 			pool, err := a.control(c.Context())
 			if err != nil {

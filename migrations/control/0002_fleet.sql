@@ -58,13 +58,17 @@ BEGIN
       IF NEW.key IN ('max_reaps', 'warm_failures') AND v_text::integer = 0 THEN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: 0 is too small', NEW.key), 'give a whole number from 1');
       END IF;
-    WHEN NEW.key = 'mass_delete_share' THEN
+    WHEN NEW.key IN ('mass_delete_share', 'drift_sample') THEN
       IF v_type <> 'number' OR v_text::numeric NOT BETWEEN 0 AND 1 THEN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a share', NEW.key, tenantry.shown(NEW.value)),
           'give a number from 0 to 1, such as 0.1 for a tenth');
       END IF;
     WHEN NEW.key = 'delete_grace' THEN
       PERFORM tenantry.check_value(NEW.key, 'interval', NEW.value);
+    WHEN NEW.key LIKE '%\_schedule' THEN
+      IF NEW.value <> '"off"' THEN
+        PERFORM tenantry.check_cron(NEW.key, NEW.value);
+      END IF;
     WHEN NEW.key = 'current_release' THEN
       IF v_type <> 'null' AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE to_jsonb(r.name) = NEW.value) THEN
         PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no release %s', NEW.key, tenantry.shown(NEW.value)), 'see tenantry release list');

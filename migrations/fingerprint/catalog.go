@@ -19,10 +19,12 @@ import (
 //go:embed catalog
 var catalogFiles embed.FS
 
-// settingsSQL begins a transaction in which PostgreSQL writes definitions in one way, whatever the role and the database have set: names qualified
-// because nothing is on the search path, literals as pg_dump has them, times in UTC. Everything is read in one snapshot.
+// beginSQL begins a transaction in which everything is read in one snapshot.
+const beginSQL = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+
+// settingsSQL makes PostgreSQL write definitions in one way until the transaction ends, whatever the role and the database have set: names qualified
+// because nothing is on the search path, literals as pg_dump has them, times in UTC.
 const settingsSQL = `
-BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT set_config(name, value, true)
 FROM (VALUES ('search_path', ''), ('lock_timeout', '2s'), ('jit', 'off'), ('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on'),
              ('DateStyle', 'ISO, MDY'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('extra_float_digits', '1'),
@@ -76,7 +78,7 @@ var rare = []struct{ query, dependency string }{
 	{"languages", "pg_am"}, {"languages", "pg_language"}, {"languages", "pg_transform"},
 }
 
-// restSQL is what is asked when the answers to [firstSQL] are known. It ends the transaction.
+// restSQL is what is asked when the answers to [firstSQL] are known.
 func restSQL(files map[string]string, first []row) string {
 	var relations, schemas, dependencies []string
 	extended := "false"
@@ -102,7 +104,6 @@ func restSQL(files map[string]string, first []row) string {
 			fmt.Fprintf(&sql, "%s;\n", files["rare/"+r.query])
 		}
 	}
-	sql.WriteString("COMMIT")
 	return strings.NewReplacer("{relations}", oids(relations), "{schemas}", oids(schemas), "{extended}", extended).Replace(sql.String())
 }
 

@@ -25,9 +25,9 @@ const readTimeout = time.Minute
 // tries is how often a database is read whose objects are changed at that moment.
 const tries = 3
 
-// Read reads the schema of a connection's database. It changes nothing and needs no more rights than to connect. The connection must not be in a
-// transaction. Something else may change the schema meanwhile: then what is read is a mixture that never was, so callers look whether
-// anything ran.
+// Read reads the schema of a connection's database. It changes nothing and needs no more rights than to connect. In a transaction it reads what that
+// sees, and leaves settings set until its end. Something else may change the schema meanwhile: then what is read is a mixture that never
+// was, so callers look whether anything ran.
 func Read(ctx context.Context, conn *pgx.Conn, o Options) (Schema, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -37,7 +37,7 @@ func Read(ctx context.Context, conn *pgx.Conn, o Options) (Schema, error) {
 			return assemble(rows, o)
 		}
 		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != codeInternal || try == tries {
+		if !errors.As(err, &pg) || pg.Code != codeInternal || try == tries || conn.PgConn().TxStatus() != 'I' {
 			return Schema{}, fmt.Errorf("read schema: %w", err)
 		}
 	}
@@ -48,22 +48,27 @@ const codeInternal = "XX000"
 
 // readRows takes two round trips, because most of what is asked depends on what there is.
 func readRows(ctx context.Context, conn *pgconn.PgConn) ([]row, error) {
-	if conn.TxStatus() != 'I' {
-		return nil, errors.New("the connection is in a transaction")
-	}
 	files, err := queries()
 	if err != nil {
 		return nil, err
 	}
-	first, err := exchange(ctx, conn, firstSQL(files))
-	if err != nil {
-		return nil, err
+	begin, end := beginSQL, "COMMIT"
+	if conn.TxStatus() == 'T' {
+		begin, end = "", ""
 	}
-	rest, err := exchange(ctx, conn, restSQL(files, first))
-	return append(first, rest...), err
+	first, err := exchange(ctx, conn, begin+firstSQL(files))
+	if err == nil {
+		var rest []row
+		rest, err = exchange(ctx, conn, restSQL(files, first)+end)
+		first = append(first, rest...)
+	}
+	if err != nil && begin != "" {
+		rollback(ctx, conn)
+	}
+	return first, err
 }
 
-// exchange sends queries by the simple protocol, which prepares nothing. An error leaves the transaction.
+// exchange sends queries by the simple protocol, which prepares nothing.
 func exchange(ctx context.Context, conn *pgconn.PgConn, sql string) ([]row, error) {
 	var rows []row
 	results := conn.Exec(ctx, sql)
@@ -76,11 +81,7 @@ func exchange(ctx context.Context, conn *pgconn.PgConn, sql string) ([]row, erro
 			}
 		}
 	}
-	if err := results.Close(); err != nil {
-		rollback(ctx, conn)
-		return nil, err //nolint:wrapcheck // wrapped by Read
-	}
-	return rows, nil
+	return rows, results.Close() //nolint:wrapcheck // wrapped by Read
 }
 
 // rollback leaves the transaction that an error has broken. A connection that cannot do even that is closed.

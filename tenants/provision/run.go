@@ -31,6 +31,9 @@ type Schema interface {
 	Apply(ctx context.Context, conn *pgx.Conn, releaseID, owner string, run Run) error
 	// Statements is how many statements the release has: what a finished history counts.
 	Statements(ctx context.Context, releaseID string) (int, error)
+	// Expect keeps what the connection's database holds as what the release makes. It is called in a transaction; roles are what its
+	// roles stand for, as [RolesOf] gives them.
+	Expect(ctx context.Context, conn *pgx.Conn, releaseID string, roles map[string]string) error
 }
 
 // sessionName is the application_name of a run's sessions on a node.

@@ -11,6 +11,7 @@ import (
 var (
 	atTemplateCreated = crashpoint.New("template.database.created")
 	atTemplateApplied = crashpoint.New("template.schema.after")
+	atTemplateSeen    = crashpoint.New("template.seen.after")
 	atTemplateClosed  = crashpoint.New("template.close.after")
 )
 
@@ -67,6 +68,10 @@ func (p *Provisioner) buildTemplate(ctx context.Context, run Run, s *Session, no
 		return err
 	}
 	atTemplateApplied.Hit(ctx)
+	if err := p.lookAtTemplate(ctx, run, node, releaseID, name); err != nil {
+		return fmt.Errorf("look at what the release makes: %w", err)
+	}
+	atTemplateSeen.Hit(ctx)
 	err = s.Exec(ctx, fmt.Sprintf(`ALTER ROLE %[2]s NOLOGIN PASSWORD NULL; ALTER DATABASE %[1]s ALLOW_CONNECTIONS false`, db, role))
 	if err != nil {
 		return fmt.Errorf("close to everybody: %w", err)

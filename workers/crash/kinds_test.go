@@ -46,7 +46,7 @@ var (
 	pointsOfTemplate = []string{
 		"template.database.created", "apply.locked", "apply.prepared", "apply.tx.before", "apply.tx.executed", "apply.tx.committed",
 		"apply.tx.executed#3", "apply.tx.committed#3", "apply.alone.before", "apply.alone.intent", "apply.alone.effect", "apply.alone.recorded",
-		"apply.alone.effect#3", "apply.alone.recorded#3", "apply.done", "template.schema.after", "template.close.after",
+		"apply.alone.effect#3", "apply.alone.recorded#3", "apply.done", "template.schema.after", "template.seen.after", "template.close.after",
 	}
 	pointsOfMigrate = []string{
 		"apply.locked", "apply.tx.before", "apply.tx.executed", "apply.tx.committed",

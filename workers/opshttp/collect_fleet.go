@@ -49,6 +49,13 @@ var (
 			"aborting."+everyProcess, "state")
 	quarantinedDesc = desc("tenants_quarantined",
 		"Tenants whose migration failed for good and that rollouts leave alone until a person lets them out."+everyProcess)
+	driftedDesc = desc("tenants_drifted",
+		"Active tenants whose schema was not what their release says when it was last checked: tenantry drift list."+everyProcess)
+	uncheckedDesc = desc("tenants_drift_unchecked",
+		"Active tenants whose schema no check has come through to yet."+everyProcess)
+	driftAgeDesc = desc("drift_oldest_check_age_seconds",
+		"Time since the last check that came through of the active tenant that was not checked for longest; of one that never was, since it "+
+			"is active. More than a week means that the nightly checks do not keep up."+everyProcess)
 	heartbeatDesc = desc("worker_heartbeat_age_seconds",
 		"Time since the last heartbeat of each worker that has neither signed off nor been declared dead, by the control database's "+
 			"clock; of more than 200 workers those silent for the longest."+everyProcess, "worker")
@@ -61,7 +68,7 @@ func (fleetCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		controlUpDesc, controlSecondsDesc, operationsDesc, parkedDesc, queueJobsDesc, queueOldestDesc, queuePausedDesc, tenantsDesc,
 		nodeInfoDesc, nodeBudgetDesc, nodeDatabasesDesc, nodeTenantsDesc, warmDesc, warmTargetDesc, workersLiveDesc, heartbeatDesc,
-		rolloutsDesc, quarantinedDesc,
+		rolloutsDesc, quarantinedDesc, driftedDesc, uncheckedDesc, driftAgeDesc,
 	} {
 		ch <- d
 	}
@@ -103,6 +110,9 @@ func (s survey) collect(out sink) {
 		out.gauge(rolloutsDesc, float64(s.Rollouts[state]), string(state))
 	}
 	out.gauge(quarantinedDesc, float64(s.Quarantined))
+	out.gauge(driftedDesc, float64(s.Drift.Drifted))
+	out.gauge(uncheckedDesc, float64(s.Drift.Unchecked))
+	out.gauge(driftAgeDesc, s.Drift.Oldest)
 	out.gauge(workersLiveDesc, float64(s.Live))
 	for _, w := range s.Workers {
 		out.gauge(heartbeatDesc, w.Age, w.ID)

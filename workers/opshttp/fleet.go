@@ -39,6 +39,15 @@ type survey struct {
 
 	Rollouts    map[rollout.State]int64 `db:"rollouts"` // unfinished ones
 	Quarantined int64                   `db:"quarantined"`
+
+	Drift driftState `db:"drift"`
+}
+
+// driftState is what checks of the active tenants' schemas have found.
+type driftState struct {
+	Drifted   int64   `json:"drifted"`
+	Unchecked int64   `json:"unchecked"` // no check has come through yet
+	Oldest    float64 `json:"oldest"`    // seconds since the oldest check, or since the tenant is active
 }
 
 type queueState struct {

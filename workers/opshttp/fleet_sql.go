@@ -1,7 +1,7 @@
 package opshttp
 
 // surveySQL measures the fleet in one query: a column per field of survey. It reads what is unfinished or alive, through
-// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open and River's for fetching; what
+// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open, drift_pkey and River's for fetching; what
 // has ended, and grows for ever, it does not touch. $1 is the states of tenants that are counted, $2 those of
 // databases, $3 how many workers are told one by one.
 const surveySQL = `
@@ -71,7 +71,15 @@ SELECT
 
   (SELECT count(*)
    FROM tenantry.quarantines
-   WHERE released_at IS NULL) AS quarantined`
+   WHERE released_at IS NULL) AS quarantined,
+
+  (SELECT jsonb_build_object(
+            'drifted', count(*) FILTER (WHERE w.state = 'drifted'),
+            'unchecked', count(*) FILTER (WHERE w.checked_at IS NULL),
+            'oldest', coalesce(greatest(0, extract(epoch FROM now() - min(coalesce(w.checked_at, t.activated_at, t.created_at)))), 0))
+   FROM tenantry.tenants t
+   LEFT JOIN tenantry.drift w ON w.database_id = t.database_id
+   WHERE t.state = 'active') AS drift`
 
 // outcomesSQL is how the newest operations ended, those that have; $1 is how many are looked at.
 const outcomesSQL = `
