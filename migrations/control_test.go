@@ -36,17 +36,17 @@ func TestNothingIsEverOpenToPublic(t *testing.T) {
 	outside, err := pgxpool.New(ctx, database)
 	require.NoError(t, err)
 	t.Cleanup(outside.Close)
-	committed := map[int]bool{} // how many functions were seen
+	committed := map[[2]int]bool{} // how many functions and relations were seen
 	config, err := pgx.ParseConfig(database)
 	require.NoError(t, err)
 	config.Tracer = lookout{func() {
-		var functions int
+		var functions, relations int
 		var open *string
 		require.NoError(t, outside.QueryRow(ctx, `
-			SELECT count(*), string_agg(proname, ', ' ORDER BY proname) FILTER (WHERE has_function_privilege('public', oid, 'EXECUTE'))
-			FROM pg_proc WHERE pronamespace = to_regnamespace('tenantry')`).Scan(&functions, &open))
+			SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('tenantry')), count(*), string_agg(proname, ', ' ORDER BY proname) FILTER (WHERE has_function_privilege('public', oid, 'EXECUTE'))
+			FROM pg_proc WHERE pronamespace = to_regnamespace('tenantry')`).Scan(&relations, &functions, &open))
 		require.Nil(t, open, "functions that everybody may call")
-		committed[functions] = true
+		committed[[2]int{functions, relations}] = true
 	}}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	require.NoError(t, err)
