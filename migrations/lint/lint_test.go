@@ -2,6 +2,7 @@ package lint_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -221,12 +222,15 @@ func TestEstimate(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
+	docs, err := os.ReadFile("../../docs/linting.md")
+	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, rule := range lint.Rules() {
 		require.Regexp(t, `^[a-z_]+$`, rule.ID)
 		require.False(t, seen[rule.ID], rule.ID)
 		seen[rule.ID] = true
 		require.NotEmpty(t, rule.About)
+		require.Contains(t, string(docs), "| `"+rule.ID+"` | "+string(rule.Severity)+" |", "docs/linting.md")
 	}
 }
 

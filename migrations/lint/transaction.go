@@ -46,7 +46,7 @@ func (tx *transaction) judgeWork(v *visit) {
 				continue // the statement's own lock is as bad, and its own findings say so
 			}
 			v.note("work_under_lock",
-				fmt.Sprintf("the %s of %s goes on under the %s lock on %s that line %d took in the same transaction: %s wait for all of it",
+				fmt.Sprintf("the %s of %s happens under the %s lock on %s that line %d took in the same transaction: %s wait until it is over",
 					w.kind, w.table.name, held.mode, r.name, held.line, held.mode.blocked()),
 				"move this statement into a file of its own, after this one")
 			return
