@@ -10,7 +10,6 @@ import (
 
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations/apply"
-	"github.com/avenit/tenantry/migrations/release"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
 )
@@ -37,11 +36,8 @@ var alwaysInShort = []string{"rollout.step.within#2", "rollout.gate.asked", "app
 
 // rolloutPoints derives where a rollout is killed: at every point of the coordinator and of apply that the program has, those of apply at every
 // boundary between two statements or files of the first tenant.
-func rolloutPoints(t *testing.T, program []string) []string {
-	t.Helper()
-	rel, err := release.Read(crashtest.NextFolder(t), release.Options{})
-	require.NoError(t, err)
-	together, alone := boundaries(rel)
+func rolloutPoints(program []string) []string {
+	together, alone := crashtest.Boundaries()
 	var points []string
 	for _, name := range program {
 		if elsewhere[name] != "" {
@@ -69,28 +65,6 @@ func rolloutPoints(t *testing.T, program []string) []string {
 	return append(points, endings...)
 }
 
-// boundaries counts what takes effect by itself, of what the next release has more than the sample: files and statements in a transaction, and
-// statements outside of any.
-func boundaries(rel *release.Release) (together, alone int) {
-	for _, file := range rel.Files {
-		if !crashtest.IsNew(file.Name) {
-			continue
-		}
-		if file.Transactional {
-			together++
-			continue
-		}
-		for _, statement := range file.Statements {
-			if statement.Alone == nil {
-				together++
-			} else {
-				alone++
-			}
-		}
-	}
-	return together, alone
-}
-
 func upTo(n int) []int {
 	list := make([]int, n)
 	for i := range list {
@@ -106,7 +80,7 @@ func TestRolloutCrash(t *testing.T) {
 	crashtest.From(t, crashtest.Short)
 	known, err := program(t).Points(t.Context())
 	require.NoError(t, err)
-	points := rolloutPoints(t, known)
+	points := rolloutPoints(known)
 	of := len(points)
 	if crashtest.FormOf(t) == crashtest.Short {
 		points = append(slices.Clone(alwaysInShort), points[crashtest.Lot(t).IntN(of)])
@@ -186,7 +160,7 @@ func TestEveryRolloutPoint(t *testing.T) {
 	known, err := program(t).Points(t.Context())
 	require.NoError(t, err)
 	visited := map[string][]string{}
-	for _, point := range rolloutPoints(t, known) {
+	for _, point := range rolloutPoints(known) {
 		name, _, _ := strings.Cut(point, "#")
 		visited[name] = append(visited[name], point)
 		require.Contains(t, known, name)

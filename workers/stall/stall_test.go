@@ -27,8 +27,10 @@ const (
 	// goal is the longest that a query may wait, beyond what the machine makes one wait at the same time that has nothing to do
 	// with the table.
 	goal = 300 * time.Millisecond
-	// smallRows is the table's size among all tests.
-	smallRows = 200_000
+	// smallRows is the table's size among all tests, where the processors are everybody's: then only a wait counts that is about as
+	// long as that of who queues behind the open transactions.
+	smallRows   = 200_000
+	amongOthers = time.Second
 )
 
 // rowsOf reads the table's size from STALL_ROWS.
@@ -48,7 +50,7 @@ func besides(full bool) time.Duration {
 	if full {
 		return 5 * time.Second
 	}
-	return 1500 * time.Millisecond
+	return 2500 * time.Millisecond
 }
 
 // row is a line of the table.
@@ -78,6 +80,10 @@ func TestStall(t *testing.T) {
 		t.Logf("%d rows, %d reads and %d writes a second\n%s", rows, perSecond, perSecond, text(table))
 	}()
 
+	allowed := goal
+	if !full {
+		allowed = amongOthers
+	}
 	note("nothing", func() { <-time.After(2 * time.Second) })
 	for i, c := range changes {
 		what := c.name
@@ -93,7 +99,7 @@ func TestStall(t *testing.T) {
 			s.roll(t, i)
 		})
 		ended()
-		require.LessOrEqual(t, max(got.reader, got.writer)-got.machine, goal, what)
+		require.LessOrEqual(t, max(got.reader, got.writer)-got.machine, allowed, what)
 	}
 
 	plain := note("ALTER TABLE … ADD COLUMN without a policy, beside a reader of "+besides(full).String(), func() {

@@ -2,6 +2,7 @@ package crashtest
 
 import (
 	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -79,5 +80,18 @@ func NextFolder(t testing.TB) fstest.MapFS {
 	return Sample(t, nextFiles)
 }
 
-// IsNew reports whether the next release has a file that the sample has not.
-func IsNew(file string) bool { return nextFiles[file] != "" }
+// Boundaries counts what takes effect by itself of what the next release has more than the sample: files and statements in a transaction, and
+// statements outside of any. It goes by the words, since parsing takes half a minute with the race detector.
+func Boundaries() (together, alone int) {
+	for _, body := range nextFiles {
+		if !strings.Contains(body, "NO TRANSACTION") {
+			together++
+			continue
+		}
+		statements := strings.Count(body, ";\n")
+		concurrently := strings.Count(body, "CONCURRENTLY")
+		together += statements - concurrently
+		alone += concurrently
+	}
+	return together, alone
+}
