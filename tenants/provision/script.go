@@ -80,6 +80,16 @@ func contentsSQL(db tenants.Database, node tenants.Node) string {
 // grantSQL hands what the template's role made to the owner, and gives each role its rights on what is there and on what the
 // owner will make. %[1]s template role, %[2]s owner, %[3]s app, %[4]s read-only.
 const grantSQL = `
+DO $schemas$
+DECLARE
+  s text;
+BEGIN
+  -- Before what is in them: PostgreSQL asks of a function's new owner that he may create things there.
+  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspowner = '%[1]s'::regrole LOOP
+    EXECUTE 'ALTER SCHEMA ' || s || ' OWNER TO %[2]s';
+  END LOOP;
+END
+$schemas$;
 REASSIGN OWNED BY %[1]s TO %[2]s;
 REVOKE ALL ON SCHEMA public FROM %[1]s;
 DO $grant$
