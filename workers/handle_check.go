@@ -12,6 +12,12 @@ import (
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations/drift"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atCheckRead     = crashpoint.New("check.read.after")
+	atCheckRecorded = crashpoint.New("check.record.after")
 )
 
 // checkParallel is how many databases one check looks into at a time: reading a catalog costs the servers' processors, and tenants come first.
@@ -122,9 +128,12 @@ func (c *checker) checkTenant(ctx context.Context, p drift.Picked) (drift.State,
 	if err != nil {
 		return "", err
 	}
+	atCheckRead.Hit(ctx)
 	finding.DatabaseID = home.DatabaseID
 	if finding.State == drift.Drifted {
 		c.run.log.Warn().Str("tenant_id", p.TenantID).Int("differences", len(finding.Differences)).Msg("schema has drifted")
 	}
-	return finding.State, drift.Record(ctx, c.reg.Pool(), finding)
+	err = drift.Record(ctx, c.reg.Pool(), finding)
+	atCheckRecorded.Hit(ctx)
+	return finding.State, err
 }

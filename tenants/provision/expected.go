@@ -39,10 +39,15 @@ func (p *Provisioner) lookAtTemplate(ctx context.Context, run Run, node tenants.
 	return p.schema.Expect(ctx, conn, releaseID, RolesOf(db, node))
 }
 
-// standInsSQL makes the roles that a database's contents are granted to. None of them can log in.
+// standInsSQL makes the roles that a database and its contents are given to. None of them can log in.
 func standInsSQL(db tenants.Database) string {
-	return fmt.Sprintf("CREATE ROLE %[1]s NOLOGIN; GRANT %[1]s TO CURRENT_USER; CREATE ROLE %[2]s NOLOGIN; CREATE ROLE %[3]s NOLOGIN;\n",
-		tenants.Ident(db.Owner()), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
+	return fmt.Sprintf(`
+CREATE ROLE %[2]s NOLOGIN;
+GRANT %[2]s TO CURRENT_USER;
+CREATE ROLE %[3]s NOLOGIN;
+CREATE ROLE %[4]s NOLOGIN;
+ALTER DATABASE %[1]s OWNER TO %[2]s;
+`, tenants.Ident(db.Name), tenants.Ident(db.Owner()), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
 }
 
 // Expect shows what a release makes on a node again, to [Schema.Expect], where that is not known: the server is of another version than when

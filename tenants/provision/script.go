@@ -82,6 +82,16 @@ func rightsSQL(db tenants.Database) string {
 // contentsSQL hands over what the template held; its last statement counts the finished statements of the history.
 func contentsSQL(db tenants.Database, node tenants.Node) string {
 	return fmt.Sprintf(`
+DO $schemas$
+DECLARE
+  s text;
+BEGIN
+  -- Before what is in them: PostgreSQL asks of a function's new owner that he may create things there.
+  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspowner = '%[1]s'::regrole LOOP
+    EXECUTE 'ALTER SCHEMA ' || s || ' OWNER TO %[2]s';
+  END LOOP;
+END
+$schemas$;
 REASSIGN OWNED BY %[1]s TO %[2]s;
 REVOKE ALL ON SCHEMA public FROM %[1]s;`, tenants.Ident(node.TemplateRole()), tenants.Ident(db.Owner())) + rightsSQL(db) +
 		`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`

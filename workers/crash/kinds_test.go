@@ -107,6 +107,11 @@ func kinds() []kind {
 			name: "rotate", points: passing(pointsOfRoles, pointsOfRecord), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Rotate{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned",
 		},
+		{
+			name: "check", points: passing([]string{"check.read.after", "check.record.after"}, pointsOfEnd), need: needTenants,
+			ask:    asking(func(slug string) jobs.Args { return jobs.Check{Only: slug} }),
+			tenant: tenants.StateActive, database: "assigned",
+		},
 		{name: "retire", points: passing(pointsOfFence, pointsOfDrop, pointsOfRecord), need: needWarm, ask: askRetire, database: "dropped"},
 	}
 }
