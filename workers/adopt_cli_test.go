@@ -26,13 +26,21 @@ func TestAdoptAfterTheTool(t *testing.T) {
 	}{
 		"goose": {
 			"TENANTRY_TEST_GOOSE",
-			func(program, folder, url string) []string { return []string{program, "-dir", folder, "postgres", url, "up"} },
-			func(program, folder, url string) []string { return []string{program, "-dir", folder, "postgres", url, "down"} },
+			func(program, folder, url string) []string {
+				return []string{program, "-dir", folder, "postgres", url, "up"}
+			},
+			func(program, folder, url string) []string {
+				return []string{program, "-dir", folder, "postgres", url, "down"}
+			},
 		},
 		"golang-migrate": {
 			"TENANTRY_TEST_MIGRATE",
-			func(program, folder, url string) []string { return []string{program, "-path", folder, "-database", url, "up"} },
-			func(program, folder, url string) []string { return []string{program, "-path", folder, "-database", url, "down", "1"} },
+			func(program, folder, url string) []string {
+				return []string{program, "-path", folder, "-database", url, "up"}
+			},
+			func(program, folder, url string) []string {
+				return []string{program, "-path", folder, "-database", url, "down", "1"}
+			},
 		},
 	}
 	for name, program := range programs {
