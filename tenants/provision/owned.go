@@ -37,7 +37,7 @@ FROM (
 CROSS JOIN LATERAL pg_identify_object(o.classid, o.oid, 0) i
 JOIN pg_roles r ON r.oid = o.owner
 LEFT JOIN pg_type m ON o.classid = 'pg_type'::regclass AND m.oid = o.oid AND m.typtype = 'm'
-WHERE (o.oid >= 16384 OR i.identity = 'public')
+WHERE (o.oid >= 16384 OR o.classid = 'pg_namespace'::regclass)
   AND NOT EXISTS (
     SELECT FROM pg_depend d
     WHERE d.classid = o.classid AND d.objid = o.oid AND d.objsubid = 0
