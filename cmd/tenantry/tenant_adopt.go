@@ -52,6 +52,12 @@ func (a *app) tenantAdopt() *cobra.Command {
 			if adopt.Labels, err = parseLabels("label", labels); err != nil {
 				return err
 			}
+			if adopt.Database == "" {
+				return usageError("--database is missing: give the name that the database has now")
+			}
+			if adopt.Node == "" {
+				return usageError("--node is missing: give the node that the database is on; see tenantry node list")
+			}
 			if dry && adopt.AcceptDrift != "" {
 				return usageError("--accept-drift %q with --dry-run: a dry run shows the drift; leave one of them out", adopt.AcceptDrift)
 			}
@@ -81,9 +87,6 @@ func (a *app) tenantAdopt() *cobra.Command {
 	f.StringVar(&adopt.HistoryTable, "history-table", "", "the tool's history `table`, with or without schema, where it has a name of its own")
 	f.StringVar(&adopt.AcceptDrift, "accept-drift", "", "adopt although the schema differs, and record `why`")
 	f.BoolVar(&dry, "dry-run", false, "look and tell what would be done; exit 1 when it would be refused")
-	for _, required := range []string{"database", "node"} {
-		_ = c.MarkFlagRequired(required)
-	}
 	w.flags(c)
 	return c
 }

@@ -2,14 +2,14 @@ package provision
 
 // ownedSQL lists everything in a database that has an owner of its own: its kind, how ALTER names it, who owns it, whether that is a superuser, and
 // whether the session's role may act as the owner. Left out are the server's own objects, those of extensions, and what follows another
-// object: array and row types, the sequences of columns.
+// object: array and row types, the sequences of columns. Multirange types follow their ranges in newer versions of PostgreSQL only.
 //
 // REASSIGN OWNED would be shorter, and wrong: it moves every database of the role as well, and hundreds of tenants' may have one owner.
 const ownedSQL = `
 SELECT i.type AS kind,
        CASE i.type WHEN 'statistics object' THEN 'STATISTICS' WHEN 'foreign-data wrapper' THEN 'FOREIGN DATA WRAPPER' ELSE upper(i.type) END
          || ' ' || i.identity AS what,
-       r.rolname::text AS owner, r.rolsuper AS super, pg_has_role(current_user, r.oid, 'USAGE') AS member
+       r.rolname::text AS owner, r.rolsuper AS super, pg_has_role(current_user, r.oid, 'USAGE') AS member, m.oid IS NOT NULL AS multirange
 FROM (
   SELECT 'pg_namespace'::regclass AS classid, oid, nspowner AS owner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
   UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relpersistence <> 't'
@@ -36,15 +36,18 @@ FROM (
 ) o
 CROSS JOIN LATERAL pg_identify_object(o.classid, o.oid, 0) i
 JOIN pg_roles r ON r.oid = o.owner
-WHERE (o.oid >= 16384 OR i.identity = 'public')
+LEFT JOIN pg_type m ON o.classid = 'pg_type'::regclass AND m.oid = o.oid AND m.typtype = 'm'
+WHERE (o.oid >= 16384 OR o.classid = 'pg_namespace'::regclass)
   AND NOT EXISTS (
     SELECT FROM pg_depend d
-    WHERE d.classid = o.classid AND d.objid = o.oid
-      AND (d.deptype IN ('e', 'i') OR (d.deptype = 'a' AND i.type = 'sequence' AND d.refclassid = 'pg_class'::regclass)))`
+    WHERE d.classid = o.classid AND d.objid = o.oid AND d.objsubid = 0
+      AND (d.deptype = 'e' OR (d.deptype = 'i' AND m.oid IS NULL) OR (d.deptype = 'a' AND i.type = 'sequence' AND d.refclassid = 'pg_class'::regclass)))`
 
-// handOverSQL lists the statements that give all of it to the new owner. $1 new owner.
+// handOverSQL lists the statements that give all of it to the new owner. Where a multirange follows its range, it cannot be given away alone. $1 new
+// owner.
 const handOverSQL = `
-SELECT format('ALTER %s OWNER TO %I', what, CASE WHEN what = 'SCHEMA public' THEN 'pg_database_owner' ELSE $1::text END)
+SELECT CASE WHEN multirange THEN format('DO $do$ BEGIN ALTER %s OWNER TO %I; EXCEPTION WHEN wrong_object_type THEN NULL; END $do$', what, $1::text)
+            ELSE format('ALTER %s OWNER TO %I', what, CASE WHEN what = 'SCHEMA public' THEN 'pg_database_owner' ELSE $1::text END) END
 FROM (` + ownedSQL + `) o
 WHERE owner <> $1 AND NOT (what = 'SCHEMA public' AND owner = 'pg_database_owner')
   AND NOT (super AND kind IN ('publication', 'event trigger', 'language', 'foreign-data wrapper'))`

@@ -79,15 +79,18 @@ func (h *handover) memorySQL() string {
 	return fmt.Sprintf("; REVOKE INSERT, UPDATE, DELETE ON %s FROM %s", h.what.History.Sanitize(), tenants.Ident(h.db.Role(tenants.RoleApp)))
 }
 
-// schemasFirst puts schemas before what is in them: who gets a table must be allowed to make one there.
+// schemasFirst puts schemas before what is in them, for who gets a table must be allowed to make one there, and ranges before their multiranges.
 func schemasFirst(a, b string) int {
-	schema := func(s string) int {
-		if strings.HasPrefix(s, "ALTER SCHEMA ") {
+	place := func(s string) int {
+		switch {
+		case strings.HasPrefix(s, "ALTER SCHEMA "):
 			return 0
+		case strings.HasPrefix(s, "DO "):
+			return 2
 		}
 		return 1
 	}
-	return schema(a) - schema(b)
+	return place(a) - place(b)
 }
 
 func (h *handover) databaseSQL() string {
