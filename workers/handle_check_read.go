@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,10 +53,8 @@ func (c *checker) find(ctx context.Context, home tenants.Home) (drift.Finding, e
 		if try == checkTries {
 			return busy, nil
 		}
-		select {
-		case <-ctx.Done():
-			return drift.Finding{}, ctx.Err()
-		case <-time.After(checkPause):
+		if err := rest(ctx, checkPause); err != nil {
+			return drift.Finding{}, fmt.Errorf("look again: %w", err)
 		}
 	}
 }
@@ -126,7 +125,7 @@ func (c *checker) judge(ctx context.Context, home tenants.Home, releaseID string
 	case ctx.Err() != nil, errors.Is(err, provision.ErrSuperseded):
 		return f, err
 	case err != nil:
-		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil
+		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil //nolint:nilerr // it is what was found
 	case want == f.Fingerprint:
 		return f, nil
 	}
