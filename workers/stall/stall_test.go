@@ -24,11 +24,12 @@ import (
 )
 
 const (
-	// goal is the longest that a query may wait, beyond what the machine makes one wait at the same time that has nothing to do
-	// with the table.
+	// goal is the longest that a query may wait: for locks in any case, and in all where the machine is calm, which is what those tell who have
+	// nothing to do with the table.
 	goal = 300 * time.Millisecond
-	// smallRows is the table's size among all tests, where the processors are everybody's: then only a wait counts that is about as
-	// long as that of who queues behind the open transactions.
+	calm = 100 * time.Millisecond
+	// smallRows is the table's size among all tests, where the processors are everybody's: a change that holds its lock may itself have to
+	// wait for one.
 	smallRows   = 200_000
 	amongOthers = time.Second
 )
@@ -99,7 +100,10 @@ func TestStall(t *testing.T) {
 			s.roll(t, i)
 		})
 		ended()
-		require.LessOrEqual(t, max(got.reader, got.writer)-got.machine, allowed, what)
+		require.LessOrEqual(t, got.locked, allowed, what)
+		if full && got.machine <= calm {
+			require.LessOrEqual(t, max(got.reader, got.writer), goal, what)
+		}
 	}
 
 	plain := note("ALTER TABLE … ADD COLUMN without a policy, beside a reader of "+besides(full).String(), func() {
@@ -107,15 +111,15 @@ func TestStall(t *testing.T) {
 		_, err := s.owner.Exec(t.Context(), `ALTER TABLE events ADD COLUMN plain text`)
 		require.NoError(t, err)
 	})
-	require.Greater(t, max(plain.reader, plain.writer), 2*goal, "the comparison stalls nobody: what is there to prove?")
+	require.Greater(t, plain.locked, 2*goal, "the comparison stalls nobody: what is there to prove?")
 }
 
 func text(table []row) string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "CHANGE\tTOOK\tLONGEST READ\tLONGEST WRITE\tELSEWHERE\tQUERIES")
+	_, _ = fmt.Fprintln(w, "CHANGE\tTOOK\tFOR A LOCK\tLONGEST READ\tLONGEST WRITE\tELSEWHERE\tQUERIES")
 	for _, r := range table {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\n", r.what, ms(r.took), ms(r.reader), ms(r.writer), ms(r.machine), r.queries)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.what, ms(r.took), ms(r.locked), ms(r.reader), ms(r.writer), ms(r.machine), r.queries)
 	}
 	_ = w.Flush()
 	return out.String()

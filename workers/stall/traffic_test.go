@@ -76,6 +76,7 @@ func (c *client) between(from, to time.Time) (longest time.Duration, count int, 
 type traffic struct {
 	ours    []*client // on the table that is changed
 	control []*client // on another one
+	locks   *lockWaits
 }
 
 // begin starts the traffic; it ends with the test, or when it is stopped.
@@ -119,6 +120,9 @@ func begin(t *testing.T, f *fleettest.Fleet, rows int) (*traffic, func()) {
 			}),
 		},
 	}
+	locks, look := watchLocks(ctx, t, f)
+	tr.locks = locks
+	running.Go(look)
 	return tr, func() {
 		cancel()
 		running.Wait()
@@ -128,6 +132,7 @@ func begin(t *testing.T, f *fleettest.Fleet, rows int) (*traffic, func()) {
 // seen is what clients have waited in a time.
 type seen struct {
 	reader, writer, machine time.Duration
+	locked                  time.Duration // for a lock, whichever of them
 	queries                 int
 }
 
@@ -141,6 +146,7 @@ func (tr *traffic) between(t *testing.T, from, to time.Time) seen {
 	s.writer, count, err = tr.ours[1].between(from, to)
 	require.NoError(t, err)
 	s.queries += count
+	s.locked = tr.locks.longest(t, from, to)
 	for _, c := range tr.control {
 		longest, _, err := c.between(from, to)
 		require.NoError(t, err)
