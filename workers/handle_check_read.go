@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,7 +55,7 @@ func (c *checker) find(ctx context.Context, home tenants.Home) (drift.Finding, e
 		}
 		select {
 		case <-ctx.Done():
-			return drift.Finding{}, ctx.Err()
+			return drift.Finding{}, fmt.Errorf("look again: %w", ctx.Err())
 		case <-time.After(checkPause):
 		}
 	}
@@ -126,6 +127,7 @@ func (c *checker) judge(ctx context.Context, home tenants.Home, releaseID string
 	case ctx.Err() != nil, errors.Is(err, provision.ErrSuperseded):
 		return f, err
 	case err != nil:
+		//nolint:nilerr // it is what was found
 		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil
 	case want == f.Fingerprint:
 		return f, nil

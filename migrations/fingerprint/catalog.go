@@ -67,15 +67,19 @@ var rare = []struct{ query, dependency string }{
 	{"domain_constraints", "pg_constraint pg_type a"},
 	{"statistics", "pg_statistic_ext "},
 	{"event_triggers", "pg_event_trigger "},
-	{"operators", "pg_operator "}, {"operators", "pg_opclass "}, {"operators", "pg_opfamily "}, {"operators", "pg_amop "}, {"operators", "pg_amproc "},
-	{"collations", "pg_collation "}, {"collations", "pg_conversion "},
-	{"text_search", "pg_ts_config "}, {"text_search", "pg_ts_dict "}, {"text_search", "pg_ts_parser "}, {"text_search", "pg_ts_template "},
+	{"operators", "pg_op"}, // operators, their classes and families
+	{"operators", "pg_am"}, // and what those consist of
+	{"collations", "pg_collation "},
+	{"collations", "pg_conversion "},
+	{"text_search", "pg_ts_"},
 	{"casts", "pg_cast"},
 	{"publications", "pg_publication"},
 	{"foreign_data", "pg_foreign_data_wrapper"},
 	{"default_privileges", "pg_default_acl"},
 	{"security_labels", "pg_seclabel"},
-	{"languages", "pg_am"}, {"languages", "pg_language"}, {"languages", "pg_transform"},
+	{"languages", "pg_am"},
+	{"languages", "pg_language"},
+	{"languages", "pg_transform"},
 }
 
 // restSQL is what is asked when the answers to [firstSQL] are known.

@@ -44,16 +44,20 @@ var mutations = []mutation{
 	{`ALTER TABLE public.customers ALTER COLUMN note SET STATISTICS 77`, `changed column public.customers.note`},
 	{`ALTER TABLE public.customers ALTER COLUMN note SET (n_distinct = 5)`, `changed column public.customers.note`},
 	{`COMMENT ON COLUMN public.customers.name IS 'short'`, `changed column public.customers.name`},
-	{`ALTER TABLE public.base DROP COLUMN b; ALTER TABLE public.base ADD COLUMN b text, ADD COLUMN d text; ALTER TABLE public.base DROP COLUMN a; ALTER TABLE public.base ADD COLUMN a integer`,
-		`changed column order public.base`},
+	{
+		`ALTER TABLE public.base DROP COLUMN b; ALTER TABLE public.base ADD COLUMN b text, ADD COLUMN d text; ALTER TABLE public.base DROP COLUMN a; ALTER TABLE public.base ADD COLUMN a integer`,
+		`changed column order public.base`,
+	},
 	// Constraints.
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_total_check`, `missing constraint orders_total_check on public.orders`},
 	{`ALTER TABLE public.orders RENAME CONSTRAINT orders_total_check TO sane`, `extra constraint sane on public.orders`},
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_total_check; ALTER TABLE public.orders ADD CHECK (total >= 0) NOT VALID`, `not_validated constraint orders_total_check on public.orders`},
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_total_check; ALTER TABLE public.orders ADD CHECK (total >= 1)`, `changed constraint orders_total_check on public.orders`},
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_customer_id_fkey`, `missing constraint orders_customer_id_fkey on public.orders`},
-	{`ALTER TABLE public.orders DROP CONSTRAINT orders_customer_id_fkey; ALTER TABLE public.orders ADD FOREIGN KEY (customer_id) REFERENCES public.customers NOT VALID`,
-		`not_validated constraint orders_customer_id_fkey on public.orders`},
+	{
+		`ALTER TABLE public.orders DROP CONSTRAINT orders_customer_id_fkey; ALTER TABLE public.orders ADD FOREIGN KEY (customer_id) REFERENCES public.customers NOT VALID`,
+		`not_validated constraint orders_customer_id_fkey on public.orders`,
+	},
 	{`ALTER TABLE public.orders ALTER CONSTRAINT orders_customer_id_fkey DEFERRABLE INITIALLY DEFERRED`, `changed constraint orders_customer_id_fkey on public.orders`},
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_number_key`, `missing constraint orders_number_key on public.orders`},
 	{`ALTER TABLE public.orders DROP CONSTRAINT orders_number_key; ALTER TABLE public.orders ADD UNIQUE NULLS NOT DISTINCT (number)`, `changed constraint orders_number_key on public.orders`},
@@ -73,8 +77,10 @@ var mutations = []mutation{
 	{`CREATE INDEX events_at ON public.events (at)`, `extra index public.events_at`},
 	{`CREATE INDEX only_one ON public.events_2024 (at)`, `extra index public.only_one`},
 	// Views, rules.
-	{`CREATE OR REPLACE VIEW public.busy AS SELECT c.id, c.name, count(*) AS orders FROM public.customers c JOIN public.orders o ON o.customer_id = c.id WHERE o.total > 0 GROUP BY c.id, c.name`,
-		`changed view public.busy`},
+	{
+		`CREATE OR REPLACE VIEW public.busy AS SELECT c.id, c.name, count(*) AS orders FROM public.customers c JOIN public.orders o ON o.customer_id = c.id WHERE o.total > 0 GROUP BY c.id, c.name`,
+		`changed view public.busy`,
+	},
 	{`DROP VIEW public.busy`, `missing view public.busy`},
 	{`ALTER VIEW public.busy SET (security_barrier = true)`, `changed view public.busy`},
 	{`ALTER VIEW public.busy ALTER COLUMN name SET DEFAULT 'x'`, `changed column public.busy.name`},
