@@ -53,8 +53,10 @@ func (c *checker) find(ctx context.Context, home tenants.Home) (drift.Finding, e
 		if try == checkTries {
 			return busy, nil
 		}
-		if err := rest(ctx, checkPause); err != nil {
-			return drift.Finding{}, fmt.Errorf("look again: %w", err)
+		select {
+		case <-ctx.Done():
+			return drift.Finding{}, fmt.Errorf("look again: %w", ctx.Err())
+		case <-time.After(checkPause):
 		}
 	}
 }
@@ -125,7 +127,8 @@ func (c *checker) judge(ctx context.Context, home tenants.Home, releaseID string
 	case ctx.Err() != nil, errors.Is(err, provision.ErrSuperseded):
 		return f, err
 	case err != nil:
-		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil //nolint:nilerr // it is what was found
+		//nolint:nilerr // it is what was found
+		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil
 	case want == f.Fingerprint:
 		return f, nil
 	}

@@ -152,7 +152,7 @@ func columnOrders(rows []row) []Object {
 // splitColumn takes a column's qualified name apart. The column itself may be quoted and hold points.
 func splitColumn(name string) (relation, column string) {
 	at := strings.LastIndexByte(name, '.')
-	if quoted, found := strings.CutSuffix(name, `"`); found {
+	if quoted, is := strings.CutSuffix(name, `"`); is {
 		for {
 			at = strings.LastIndexByte(quoted, '"')
 			if at == 0 || quoted[at-1] != '"' { // not the second of two, which stand for one in the name
@@ -160,7 +160,7 @@ func splitColumn(name string) (relation, column string) {
 			}
 			quoted = quoted[:at-1]
 		}
-		at--
+		at-- // the point before the quote
 	}
 	return name[:at], name[at+1:]
 }

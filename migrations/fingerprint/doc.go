@@ -19,6 +19,7 @@
 //   - An index that is not valid is seen, and pg_dump leaves it out. Flaws are classes of their own: see [Object.Flaw].
 //   - What is the server's is left out: an extension's version, comment and members, and the version of a collation's library.
 //   - The order in which grants, storage options and the roles of a policy were given is left out.
-//   - Options of user mappings, which are secrets, subscriptions, and large objects are left out; so is what Tenantry keeps in its schema _tenantry.
+//   - Options of user mappings, which are secrets, subscriptions, large objects, and privileges on single columns of what came with the server are
+//     left out; so is what Tenantry keeps in its schema _tenantry.
 //   - What is not in the database is left out by both: roles, tablespaces, the database's own settings and grants.
 package fingerprint

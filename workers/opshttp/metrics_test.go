@@ -69,6 +69,8 @@ func TestMetricsOfAFleetAtWork(t *testing.T) {
 		`tenantry_operations{state="parked"}`:                                    0,
 		`tenantry_rollouts{state="paused"}`:                                      0,
 		`tenantry_tenants_quarantined`:                                           0,
+		`tenantry_tenants_drifted`:                                               0,
+		`tenantry_tenants_drift_unchecked`:                                       1,
 		`tenantry_node_info{node="n1",region="eu",state="active"}`:               1,
 		`tenantry_node_connections_budget{node="n1"}`:                            100,
 		`tenantry_node_tenants_limit{node="n1"}`:                                 5,
@@ -104,6 +106,35 @@ func TestMetricsOfAFleetAtWork(t *testing.T) {
 	for _, family := range families {
 		require.Greater(t, len(strings.Fields(family.GetHelp())), 4, family.GetName())
 	}
+}
+
+func TestMetricsOfDrift(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	f.Worker(t)
+	for _, slug := range []string{"clean", "bad", "away", "resting"} {
+		f.Do(t, jobs.Provision{Slug: slug})
+	}
+	f.Do(t, jobs.Suspend{Tenant: "resting"})
+	f.Do(t, jobs.Check{})
+	exec := func(sql string, args ...any) {
+		_, err := f.Pool.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	for slug, change := range map[string]string{
+		"bad":  `UPDATE tenantry.drift SET state = 'drifted' WHERE database_id = $1`,
+		"away": `UPDATE tenantry.drift SET state = 'unreachable', checked_at = now() - interval '9 days' WHERE database_id = $1`,
+	} {
+		db, err := f.Registry.DatabaseOf(t.Context(), f.Tenant(t, slug).ID)
+		require.NoError(t, err)
+		exec(change, db.ID)
+	}
+	o := serve(t, f)
+	got := o.scrape()
+	require.InDelta(t, 1, got[`tenantry_tenants_drifted`], 0)
+	require.InDelta(t, 0, got[`tenantry_tenants_drift_unchecked`], 0)
+	require.InDelta(t, 9*24*3600, got[`tenantry_drift_oldest_check_age_seconds`], 600)
 }
 
 func TestMetricsOfAFleetThatStandsStill(t *testing.T) {
