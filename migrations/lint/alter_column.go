@@ -103,8 +103,7 @@ func (a *alteration) inlineConstraint(constraint tree, of string, what newColumn
 				a.table.name, ident(constraintName(constraint, a.table, []string{of}, "check"))))
 	case "CONSTR_FOREIGN":
 		if what.hasDefault {
-			a.does(a.table, Scans)
-			a.does(a.schema.relation(nameOf(constraint.at("pktable"))), Scans)
+			a.looksUp(a.schema.relation(nameOf(constraint.at("pktable"))))
 			a.find(a.table, "add_foreign_key", fmt.Sprintf("the new column's default is looked up for every row of %s under %s", a.table.name, about(a.table, AccessExclusive)),
 				a.foreignKeyInstead(constraintName(constraint, a.table, []string{of}, "fkey"), []string{of}, nameOf(constraint.at("pktable"))))
 		}

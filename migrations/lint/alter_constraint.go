@@ -67,12 +67,19 @@ func (a *alteration) addForeignKey(constraint tree) {
 	if constraint.flag("skip_validation") {
 		return
 	}
-	a.does(a.table, Scans)
-	a.does(to, Scans)
+	a.looksUp(to)
 	columns := constraint.names("fk_attrs")
 	a.find(a.table, "add_foreign_key",
 		fmt.Sprintf("every row of %s is looked up in %s under %s; the same holds for %s", a.table.name, to.name, about(a.table, ShareRowExclusive), to.name),
 		a.foreignKeyInstead(constraintName(constraint, a.table, columns, "fkey"), columns, to.name))
+}
+
+// looksUp reads a table and what its keys refer to. The keys of a table that was just made are none or few.
+func (a *alteration) looksUp(to *relation) {
+	a.does(a.table, Scans)
+	if !a.table.fresh {
+		a.does(to, Scans)
+	}
 }
 
 func (a *alteration) foreignKeyInstead(named string, columns []string, to name) string {
@@ -127,7 +134,7 @@ func (a *alteration) validate(c tree) {
 	for _, key := range a.schema.keys {
 		if key.from == a.table && key.name == named {
 			a.lock(key.to, RowShare)
-			a.does(key.to, Scans)
+			a.looksUp(key.to)
 			key.validated = true
 		}
 	}

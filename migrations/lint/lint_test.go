@@ -70,7 +70,17 @@ func TestTransactions(t *testing.T) {
 		{
 			"rows are changed under a lock",
 			[]string{"2_c.sql", "ALTER TABLE a ADD COLUMN z int;\nUPDATE a SET z = x WHERE x > 0;"},
-			[]string{"2_c.sql:2 change_rows", "2_c.sql:2 work_under_lock"},
+			[]string{"2_c.sql:2 change_rows", "2_c.sql:2 change_rows_under_lock"},
+		},
+		{
+			"all rows are changed under a lock",
+			[]string{"2_c.sql", "ALTER TABLE a ADD COLUMN z int;\nUPDATE a SET z = x;"},
+			[]string{"2_c.sql:2 change_all_rows", "2_c.sql:2 work_under_lock"},
+		},
+		{
+			"a new table refers to one that is locked",
+			[]string{"2_c.sql", "ALTER TABLE a ADD COLUMN z int; CREATE TABLE n (a_id bigint); ALTER TABLE n ADD FOREIGN KEY (a_id) REFERENCES a;"},
+			nil,
 		},
 		{
 			"another table is read under a lock",
@@ -134,7 +144,7 @@ func TestFirstRelease(t *testing.T) {
 	t.Parallel()
 	rel := folder(t, "1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY, x int)", "2_b.sql", `
 UPDATE a SET x = 1; CREATE INDEX i ON a (x); ALTER TABLE a ALTER COLUMN x TYPE bigint; DROP TABLE a; UPDATE never_seen SET x = 1;
-DO $$ BEGIN EXECUTE 'SELECT 1'; END $$; DROP FUNCTION f()`)
+DO $$ BEGIN EXECUTE 'SELECT 1'; END $$; DROP FUNCTION f(); DROP INDEX never_made; TRUNCATE a; REINDEX INDEX never_made`)
 	report, err := lint.Release(nil, rel, nil)
 	require.NoError(t, err)
 	require.True(t, report.First)
@@ -239,4 +249,12 @@ func TestUnparsable(t *testing.T) {
 	rel := &release.Release{Files: []release.File{{Name: "1_a.sql", Statements: []release.Statement{{No: 1, Line: 3, SQL: "SELEKT 1"}}}}}
 	_, err := lint.Release(nil, rel, nil)
 	require.ErrorContains(t, err, `lint 1_a.sql:3: parse statement: syntax error at or near "SELEKT"`)
+}
+
+func TestCircles(t *testing.T) {
+	t.Parallel()
+	report := newOn(t, "CREATE TABLE a (id int); CREATE TABLE b (id int) INHERITS (a)",
+		"2_c.sql", `ALTER TABLE a INHERIT b; ALTER TABLE a INHERIT a; ALTER TABLE a ADD COLUMN x int; CREATE VIEW v AS SELECT 1;
+CREATE OR REPLACE VIEW v AS SELECT * FROM v; CREATE MATERIALIZED VIEW m AS SELECT * FROM v; REFRESH MATERIALIZED VIEW m; DROP TABLE a;`)
+	require.Len(t, report.Statements, 8, "PostgreSQL refuses some of them, the linter goes on")
 }

@@ -1,6 +1,9 @@
 package lint
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 func (v *visit) cluster(t tree) {
 	if !t.has("relation") {
@@ -58,11 +61,15 @@ func (v *visit) refresh(t tree) {
 
 // tablesBehind are what a view reads, through other views.
 func (v *visit) tablesBehind(r *relation) []*relation {
-	var list []*relation
-	for _, used := range r.uses {
-		list = append(list, used)
-		if used.kind == aView && used != r {
-			list = append(list, v.tablesBehind(used)...)
+	list := slices.Clone(r.uses)
+	for at := 0; at < len(list); at++ {
+		if list[at].kind != aView {
+			continue
+		}
+		for _, used := range list[at].uses {
+			if used != r && !slices.Contains(list, used) {
+				list = append(list, used)
+			}
 		}
 	}
 	return list

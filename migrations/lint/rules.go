@@ -70,6 +70,7 @@ var rules = []Rule{
 	{"add_partition", Notice, "CREATE TABLE … PARTITION OF a table that is in use"},
 	{"several_locks", Warning, "two tables locked against reads in one transaction"},
 	{"work_under_lock", Error, "a rewrite, scan, index build or change of rows while an earlier statement's lock is held"},
+	{"change_rows_under_lock", Warning, "the same, of rows that a WHERE picks"},
 	{"identifier_too_long", Warning, "a name of more than 63 bytes"},
 	{"prefer_text", Notice, "char(n)"},
 	{"prefer_identity", Notice, "serial"},

@@ -195,11 +195,15 @@ func (s *schema) children(r *relation) []*relation {
 	return list
 }
 
-// family is the relation and everything below it.
+// family is the relation and everything below it. Statements that PostgreSQL would refuse can make circles.
 func (s *schema) family(r *relation) []*relation {
 	list := []*relation{r}
-	for _, child := range s.children(r) {
-		list = append(list, s.family(child)...)
+	for at := 0; at < len(list); at++ {
+		for _, child := range s.children(list[at]) {
+			if !slices.Contains(list, child) {
+				list = append(list, child)
+			}
+		}
 	}
 	return list
 }

@@ -45,7 +45,11 @@ func (tx *transaction) judgeWork(v *visit) {
 			if !held.mode.BlocksWrites() || v.locks[r] >= held.mode || v.out.hasRule("validate_in_transaction") {
 				continue // the statement's own lock is as bad, and its own findings say so
 			}
-			v.note("work_under_lock",
+			rule := "work_under_lock"
+			if v.out.hasRule("change_rows") {
+				rule = "change_rows_under_lock"
+			}
+			v.note(rule,
 				fmt.Sprintf("the %s of %s happens under the %s lock on %s that line %d took in the same transaction: %s wait until it is over",
 					w.kind, w.table.name, held.mode, r.name, held.line, held.mode.blocked()),
 				"move this statement into a file of its own, after this one")

@@ -56,7 +56,7 @@ func TestTruth(t *testing.T) {
 // elsewhere are the rules that take more than one statement, or one outside of a transaction: TestTruthAlone, TestTransactions,
 // TestAllow.
 var elsewhere = map[string]bool{
-	"validate_in_transaction": true, "several_locks": true, "work_under_lock": true, "enum_value_in_transaction": true, "index_if_not_exists": true,
+	"validate_in_transaction": true, "several_locks": true, "work_under_lock": true, "change_rows_under_lock": true, "enum_value_in_transaction": true, "index_if_not_exists": true,
 	"vacuum_full": true, "allow_without_reason": true, "allow_unknown_rule": true, "allow_unused": true,
 }
 

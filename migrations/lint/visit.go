@@ -70,7 +70,7 @@ func (v *visit) does(r *relation, kind Work) {
 
 // find notes a finding about a relation, unless nobody can be waiting for it.
 func (v *visit) find(r *relation, rule, problem, instead string) {
-	if r == nil || !r.fresh {
+	if !v.first && (r == nil || !r.fresh) {
 		v.note(rule, problem, instead)
 	}
 }
