@@ -65,7 +65,7 @@ func TestAdoptAfterTheTool(t *testing.T) {
 			}
 			database, byHand := l.database(t, "acme"), l.database(t, "hand", tool.applied(3)...)
 			run := func(command []string) {
-				out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput() //nolint:gosec // a test's own
+				out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
 				require.NoError(t, err, "%s", out)
 			}
 			u := l.url(t, database)
