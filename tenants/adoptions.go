@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -87,11 +88,11 @@ func (r *Registry) NewScratch(ctx context.Context, nodeID string, by Attempt) (s
 	return name, wrapf(err, "record scratch database")
 }
 
-// Scratches lists the scratch databases that a node may have.
-func (r *Registry) Scratches(ctx context.Context, nodeID string) ([]string, error) {
+// Scratches lists the scratch databases that a node may have whose rows are at least this old; 0 is all.
+func (r *Registry) Scratches(ctx context.Context, nodeID string, age time.Duration) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	rows, err := r.pool.Query(ctx, `SELECT name FROM tenantry.scratches WHERE node_id = $1`, nodeID)
+	rows, err := r.pool.Query(ctx, `SELECT name FROM tenantry.scratches WHERE node_id = $1 AND created_at <= clock_timestamp() - $2::interval`, nodeID, age)
 	if err != nil {
 		return nil, fmt.Errorf("list scratch databases: %w", err)
 	}

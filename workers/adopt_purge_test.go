@@ -125,3 +125,24 @@ func TestAdoptPurgedWhenDue(t *testing.T) {
 	require.Eventually(t, func() bool { return f.Tenant(t, id).State == tenants.StateDeleted }, time.Minute, 20*time.Millisecond)
 	require.True(t, l.letsIn(t, database))
 }
+
+// A scratch database that a dead worker has left is dropped by whoever looks next, also when the schema that it was made for is known already.
+func TestAdoptSweepsScratches(t *testing.T) {
+	t.Parallel()
+	tool := toolNamed(t, "goose")
+	f := fleettest.New(t)
+	l := newLegacy(t, f, f.Node(t, "n1"))
+	l.publish(t, "v1", tool, 2)
+	f.Worker(t)
+	database := l.database(t, "acme", tool.applied(2)...)
+	require.Empty(t, l.look(t, jobs.AdoptCheck{Database: database}).Refused)
+	var name string
+	require.NoError(t, f.Pool.QueryRow(t.Context(), `INSERT INTO tenantry.scratches (node_id, created_at) VALUES ($1, now() - interval '1 hour') RETURNING name`, l.node.ID).Scan(&name))
+	execIn(t, l.admin, fmt.Sprintf("CREATE DATABASE %s OWNER %s", name, tenants.Ident(l.node.Provisioner)))
+	require.Empty(t, l.look(t, jobs.AdoptCheck{Database: database}).Refused)
+	var left int
+	require.NoError(t, l.admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_database WHERE datname = $1`, name).Scan(&left))
+	require.Zero(t, left)
+	require.NoError(t, f.Pool.QueryRow(t.Context(), `SELECT count(*) FROM tenantry.scratches`).Scan(&left))
+	require.Zero(t, left)
+}

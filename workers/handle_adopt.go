@@ -71,10 +71,8 @@ func (t *toolbox) takeOver(ctx context.Context, r *run, a jobs.Adopt) (adopted, 
 	if err != nil {
 		return adopted{}, err
 	}
-	if r.Attempt() > 1 {
-		if err := t.prov.SweepScratches(ctx, r, node); err != nil {
-			return adopted{}, err
-		}
+	if err := t.sweep(ctx, r, node); err != nil {
+		return adopted{}, err
 	}
 	// An attempt that died may have left it closed: it is given back before anybody takes his time over it.
 	err = t.prov.Restore(ctx, r, db.ID)
@@ -102,6 +100,15 @@ func (t *toolbox) takeOver(ctx context.Context, r *run, a jobs.Adopt) (adopted, 
 		Seal:    found.seal(db, r.ID),
 	})
 	return adopted{AdoptionReport: found.report, Name: db.Name, ClosedMS: closed.Milliseconds()}, err
+}
+
+// sweep drops scratch databases that nobody can be using: after a start that was lost, all; else those older than an attempt may be.
+func (t *toolbox) sweep(ctx context.Context, r *run, node tenants.Node) error {
+	age := buildTimeout
+	if r.Attempt() > 1 {
+		age = 0
+	}
+	return t.prov.SweepScratches(ctx, r, node, age)
 }
 
 // recordLook keeps what was found beside the adoption, also when it is refused: people read it there.
@@ -164,10 +171,8 @@ func (t *toolbox) adoptCheck(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if r.Attempt() > 1 {
-		if err := t.prov.SweepScratches(ctx, r, node); err != nil {
-			return done{}, err
-		}
+	if err := t.sweep(ctx, r, node); err != nil {
+		return done{}, err
 	}
 	found, err := examination{toolbox: t, run: r, node: node, source: a.Database, release: a.Release, table: a.HistoryTable}.look(ctx)
 	return done{result: found.report}, err

@@ -34,10 +34,13 @@ type toolbox struct {
 	log    zerolog.Logger
 }
 
+// buildTimeout bounds one attempt of what makes or drops a database.
+const buildTimeout = 15 * time.Minute
+
 // Handlers is the one list of what a worker can do, a line a kind. It is the same in every worker process, because a River
 // leader discards stuck jobs of kinds that it does not know.
 func handlers(t *toolbox) []Handler {
-	const build, change = 15 * time.Minute, 5 * time.Minute
+	const build, change = buildTimeout, 5 * time.Minute
 	return []Handler{
 		{Kind: jobs.Provision{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.provision, Abandon: t.abandonProvision},
 		{Kind: jobs.Adopt{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.adopt, Abandon: t.abandonAdopt},

@@ -84,7 +84,7 @@ func (p *Provisioner) GiveUp(ctx context.Context, run Run, databaseID string) er
 	if err := session.gone(ctx, db); err != nil {
 		return err
 	}
-	return p.SweepScratches(ctx, run, node)
+	return p.SweepScratches(ctx, run, node, 0)
 }
 
 func (p *Provisioner) dropRoles(ctx context.Context, session *Session, db tenants.Database) error {

@@ -83,9 +83,9 @@ func (p *Provisioner) useScratch(ctx context.Context, run Run, s *Session, node 
 	return use(ctx, conn)
 }
 
-// SweepScratches drops the scratch databases that dead workers have left on a node. It waits for those in use.
-func (p *Provisioner) SweepScratches(ctx context.Context, run Run, node tenants.Node) error {
-	if left, err := p.reg.Scratches(ctx, node.ID); err != nil || len(left) == 0 {
+// SweepScratches drops the scratch databases that dead workers have left on a node, if there is one at least this old. It waits for those in use.
+func (p *Provisioner) SweepScratches(ctx context.Context, run Run, node tenants.Node, age time.Duration) error {
+	if left, err := p.reg.Scratches(ctx, node.ID, age); err != nil || len(left) == 0 {
 		return err
 	}
 	session, err := p.admin.Session(ctx, node, run, "template/"+node.ID)
@@ -98,7 +98,7 @@ func (p *Provisioner) SweepScratches(ctx context.Context, run Run, node tenants.
 
 // dropScratches drops every scratch database of the node. The session has the lock under which they are made: none of them is in use.
 func (p *Provisioner) dropScratches(ctx context.Context, s *Session, node tenants.Node) error {
-	left, err := p.reg.Scratches(ctx, node.ID)
+	left, err := p.reg.Scratches(ctx, node.ID, 0)
 	if err != nil || len(left) == 0 {
 		return err
 	}
