@@ -16,10 +16,11 @@ func TestMutations(t *testing.T) {
 	base := s.create(t, "template0", product...)
 	want, wantDump := base.read(t), base.dump(t)
 	require.Empty(t, fingerprint.Compare(want, want))
+	require.Equal(t, want, s.create(t, base.name).read(t), "a copy differs")
 	for _, m := range mutations {
 		t.Run(m.sql[:min(len(m.sql), 60)], func(t *testing.T) {
+			t.Parallel()
 			db := s.create(t, base.name)
-			require.Equal(t, want, db.read(t), "a copy differs")
 			db.run(t, strings.Split(m.sql, "; ")...)
 			got := db.read(t)
 			require.NotEqual(t, wantDump, db.dump(t), "pg_dump sees nothing")

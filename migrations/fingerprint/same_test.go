@@ -19,25 +19,41 @@ func TestSame(t *testing.T) {
 	want, wantDump := base.read(t), base.dump(t)
 	for name, statements := range map[string][]string{
 		"rows, statistics, places of sequences": {
-			`INSERT INTO public.base VALUES (1, 'x')`, `SELECT nextval('public.numbers')`, `ANALYZE`, `REFRESH MATERIALIZED VIEW public.totals`,
+			`INSERT INTO public.base VALUES (1, 'x')`,
+			`SELECT nextval('public.numbers')`,
+			`ANALYZE`,
+			`REFRESH MATERIALIZED VIEW public.totals`,
 		},
 		"columns that came and went": {
-			`ALTER TABLE public.customers ADD COLUMN gone text`, `ALTER TABLE public.customers DROP COLUMN gone`,
+			`ALTER TABLE public.customers ADD COLUMN gone text`,
+			`ALTER TABLE public.customers DROP COLUMN gone`,
 		},
 		"things made again": {
-			`DROP INDEX public.orders_customer`, `CREATE INDEX CONCURRENTLY orders_customer ON public.orders USING btree (customer_id) INCLUDE (total) WHERE (total > 0)`,
-			`DROP TRIGGER touch ON public.customers`, `CREATE TRIGGER touch BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (OLD.note IS DISTINCT FROM NEW.note) EXECUTE PROCEDURE public.touch()`,
+			`DROP INDEX public.orders_customer`,
+			`CREATE INDEX CONCURRENTLY orders_customer ON public.orders USING btree (customer_id) INCLUDE (total) WHERE (total > 0)`,
+			`DROP TRIGGER touch ON public.customers`,
+			`CREATE TRIGGER touch BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (OLD.note IS DISTINCT FROM NEW.note) EXECUTE PROCEDURE public.touch()`,
 			`REINDEX TABLE CONCURRENTLY public.orders`,
 		},
 		"a constraint that was validated later": {
-			`ALTER TABLE public.orders DROP CONSTRAINT orders_total_check`, `ALTER TABLE public.orders ADD CHECK (total >= 0) NOT VALID`, `ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_check`,
+			`ALTER TABLE public.orders DROP CONSTRAINT orders_total_check`,
+			`ALTER TABLE public.orders ADD CHECK (total >= 0) NOT VALID`,
+			`ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_check`,
 		},
 		"what was granted and taken back": {
-			`GRANT UPDATE ON public.base TO {app}, {readonly}`, `REVOKE UPDATE ON public.base FROM {app}, {readonly}`, `GRANT DELETE ON public.base TO {owner}`,
+			`GRANT UPDATE ON public.base TO {app}, {readonly}`,
+			`REVOKE UPDATE ON public.base FROM {app}, {readonly}`,
+			`GRANT DELETE ON public.base TO {owner}`,
 		},
 		"Tenantry's own schema": {
-			`CREATE SCHEMA _tenantry`, `CREATE TABLE _tenantry.schema_history (a integer PRIMARY KEY)`, `CREATE FUNCTION _tenantry.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'`, `CREATE TYPE _tenantry.t AS (a integer)`,
-			`GRANT SELECT ON _tenantry.schema_history TO {app}`, `CREATE VIEW _tenantry.v AS SELECT 1 AS a`, `CREATE SEQUENCE _tenantry.s`, `CREATE TYPE _tenantry.e AS ENUM ('x')`,
+			`CREATE SCHEMA _tenantry`,
+			`CREATE TABLE _tenantry.schema_history (a integer PRIMARY KEY)`,
+			`CREATE FUNCTION _tenantry.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'`,
+			`CREATE TYPE _tenantry.t AS (a integer)`,
+			`GRANT SELECT ON _tenantry.schema_history TO {app}`,
+			`CREATE VIEW _tenantry.v AS SELECT 1 AS a`,
+			`CREATE SEQUENCE _tenantry.s`,
+			`CREATE TYPE _tenantry.e AS ENUM ('x')`,
 		},
 		"temporary tables": {
 			`CREATE TEMPORARY TABLE scratch (a integer)`,
