@@ -2,19 +2,13 @@ package lint
 
 import (
 	"math/rand/v2"
-	"testing"
 
 	"github.com/avenit/tenantry/migrations/release"
 )
 
-// mangle parses a statement, takes nodes out of its tree or puts others in their place, and judges what is left, twice: the
-// second time against a schema in which it has happened.
-func mangle(t *testing.T, sql string, seed uint64) {
-	t.Helper()
-	node, root, err := release.Parse(sql)
-	if err != nil {
-		return
-	}
+// mangle takes nodes out of a parse tree or puts others in their place, and judges what is left, twice: the second time against
+// a schema in which it has happened.
+func mangle(node string, root map[string]any, sql string, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	broken, _ := breakNode(root, random).(map[string]any)
 	l := &linter{schema: newSchema(), sizes: sizes{}, tx: newTransaction(), fresh: seed%2 == 0}
