@@ -25,6 +25,9 @@ type Home struct {
 	NodeName string `db:"node_name"`
 	NodeURL  string `db:"node_url"` // of the provisioner, without its password
 
+	// HistoryTable is where another tool kept its history before the database was adopted, as SQL has the name; "" in one that was made here.
+	HistoryTable string `db:"history_table"`
+
 	Login Credential `db:"-"`
 }
 
@@ -47,11 +50,12 @@ func (r *Registry) Home(ctx context.Context, tenantID string, role Role) (Home, 
 	h, err := one[row](ctx, r.pool, `
 		SELECT t.id AS tenant_id, t.slug, t.state AS tenant_state, d.id AS database_id, d.name AS database_name,
 		       r.id AS release_id, r.name AS release, r.seq AS release_seq, n.id AS node_id, n.name AS node_name, n.url AS node_url,
-		       c.username, c.sealed
+		       coalesce(a.history_table, '') AS history_table, c.username, c.sealed
 		FROM tenantry.tenants t
 		JOIN tenantry.databases d ON d.id = t.database_id
 		JOIN tenantry.releases r ON r.id = d.release_id
 		JOIN tenantry.nodes n ON n.id = d.node_id
+		LEFT JOIN tenantry.adoptions a ON a.database_id = d.id
 		LEFT JOIN tenantry.credentials c ON c.database_id = d.id AND c.role = $2
 		WHERE t.id = $1`, tenantID, role)
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/adopt"
+	"github.com/avenit/tenantry/migrations/drift"
 	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers"
@@ -230,10 +231,10 @@ func TestAdopt(t *testing.T) {
 			f.Do(t, jobs.Migrate{Tenant: "acme"})
 			f.Do(t, jobs.Migrate{Tenant: "fresh"})
 			execIn(t, f.Connect(t, "acme", tenants.RoleApp), "UPDATE billing.invoices SET paid = true")
-			differences := slices.DeleteFunc(fingerprint.Compare(l.schema(t, "fresh"), l.schema(t, "acme", tool.relation)), func(d fingerprint.Difference) bool {
-				return strings.Contains(d.Name, "drizzle") // the schema that holds nothing but the tool's table
-			})
-			require.Empty(t, differences, "an adopted database differs from one that was made here")
+			require.Empty(t, adopt.Compare(l.schema(t, "fresh"), l.schema(t, "acme", tool.relation), tool.relation), "an adopted database differs from one that was made here")
+			require.Equal(t, map[drift.State]int{drift.Clean: 2}, check(t, f, jobs.Check{}), checkedAll(t, f))
+			inDatabase(t, f, "acme", "CREATE TABLE "+strings.Split(tool.relation, ".")[0]+".by_hand (a int)")
+			require.Equal(t, map[drift.State]int{drift.Clean: 1, drift.Drifted: 1}, check(t, f, jobs.Check{}), "what somebody made beside the tool's table")
 			f.Do(t, jobs.Purge{Tenant: "acme", Confirm: "acme"})
 		})
 	}

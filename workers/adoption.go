@@ -164,7 +164,7 @@ func (e examination) compare(ctx context.Context, conn *pgx.Conn, found *examine
 	if err != nil {
 		return fmt.Errorf("make the schema that the history says: %w", err)
 	}
-	differences := adopt.Compare(want, got, found.history.Table)
+	differences := adopt.Compare(want, got, found.history.Table.Quoted)
 	found.report.Differing = len(differences)
 	found.report.Differences = differences[:min(len(differences), MostDifferences)]
 	if len(differences) > 0 && e.accept == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/avenit/tenantry/migrations/adopt"
 	"github.com/avenit/tenantry/migrations/drift"
 	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
@@ -106,7 +107,11 @@ func (c *checker) lookInto(ctx context.Context, home tenants.Home) (l seen, err 
 	if l.major, err = serverMajor(conn); err != nil {
 		return l, err
 	}
-	if l.schema, err = fingerprint.Read(ctx, conn, fingerprint.Options{Roles: provision.RolesOf(home.Database(), c.nodes[home.NodeID])}); err != nil {
+	options := fingerprint.Options{Roles: provision.RolesOf(home.Database(), c.nodes[home.NodeID])}
+	if home.HistoryTable != "" {
+		options.Ignore = []string{home.HistoryTable}
+	}
+	if l.schema, err = fingerprint.Read(ctx, conn, options); err != nil {
 		return l, err
 	}
 	l.sizes, err = tenants.ReadSizes(ctx, conn)
@@ -136,7 +141,7 @@ func (c *checker) judge(ctx context.Context, home tenants.Home, releaseID string
 	if err != nil {
 		return f, err
 	}
-	if f.Differences = fingerprint.Compare(expected, l.schema); len(f.Differences) > 0 {
+	if f.Differences = adopt.Compare(expected, l.schema, home.HistoryTable); len(f.Differences) > 0 {
 		f.State = drift.Drifted
 	}
 	return f, nil

@@ -70,13 +70,33 @@ func withoutOwners(schema fingerprint.Schema, owners map[string]bool) fingerprin
 	return fingerprint.Schema{Objects: objects}
 }
 
-// Compare gives what of a database is not as its history says. A schema that holds nothing but the tool's table, such as Drizzle's, is the tool's.
-func Compare(want, got fingerprint.Schema, table Table) []fingerprint.Difference {
-	schema := pgx.Identifier{table.Schema}.Sanitize()
+// Compare gives what of a database is not as it should be, beside a tool's history table, which is given as SQL has it and was left out of what
+// was read. A schema that holds nothing but that table, such as Drizzle's, is the tool's.
+func Compare(want, got fingerprint.Schema, historyTable string) []fingerprint.Difference {
+	schema := schemaOf(historyTable)
 	others := slices.ContainsFunc(got.Objects, func(o fingerprint.Object) bool {
-		return o.Kind != "schema" && (strings.HasPrefix(o.Name, table.Schema+".") || strings.HasPrefix(o.Name, schema+"."))
+		return o.Kind != "schema" && strings.HasPrefix(o.Name, schema+".")
 	})
+	if others {
+		return fingerprint.Compare(want, got)
+	}
 	return slices.DeleteFunc(fingerprint.Compare(want, got), func(d fingerprint.Difference) bool {
-		return d.Class == fingerprint.Extra && d.Kind == "schema" && (d.Name == table.Schema || d.Name == schema) && !others
+		its := d.Kind == "schema" && d.Name == schema
+		granted := d.Kind == "grant" && strings.HasPrefix(d.Name, "schema "+schema+" to ") // as every schema is to a tenant's roles
+		return d.Class == fingerprint.Extra && (its || granted)
 	})
+}
+
+// schemaOf gives the schema of a qualified name, both as SQL has them. A quoted one may hold points, and quotes that are written twice.
+func schemaOf(qualified string) string {
+	quoted := false
+	for i, c := range qualified {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '.' && !quoted:
+			return qualified[:i]
+		}
+	}
+	return ""
 }
