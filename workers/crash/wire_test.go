@@ -26,14 +26,14 @@ type cutInRollout struct {
 const (
 	history = "_tenantry.schema_history"
 	commit  = "COMMIT\x00"
-	took    = "UPDATE tenantry.databases SET release_id"
+	ends    = `"release":"rel_` // of an argument: a migration's end, together with what its database stands at
 	step    = "tenantry.dispatch_rollout"
 )
 
 func cutsInRollout() []cutInRollout {
 	const short, full = crashtest.Short, crashtest.Full
 	return []cutInRollout{
-		{"open", false, full, crashtest.Cut{How: crashtest.LoseRequest, At: "pg_try_advisory_lock", Saw: "current_setting('application_name')", Nth: 2}},
+		{"open", false, full, crashtest.Cut{How: crashtest.LoseRequest, At: "pg_try_advisory_lock", Saw: "SET idle_in_transaction_session_timeout", Nth: 2}},
 		{"statements/lost", false, full, crashtest.Cut{How: crashtest.LoseRequest, At: "ADD COLUMN country", Nth: 2}},
 		{"statements/answer", false, full, crashtest.Cut{How: crashtest.LoseAnswer, At: "ADD COLUMN country", Nth: 2}},
 		{"commit/lost", false, full, crashtest.Cut{How: crashtest.LoseRequest, Saw: history, At: commit, Nth: 3}},
@@ -45,8 +45,8 @@ func cutsInRollout() []cutInRollout {
 		{"alone/answer", false, full, crashtest.Cut{How: crashtest.LoseAnswer, At: "DROP INDEX CONCURRENTLY orders_ordered", Nth: 2}},
 		{"alone/reset", false, full, crashtest.Cut{How: crashtest.Reset, At: "CREATE UNIQUE INDEX CONCURRENTLY notes_body", Nth: 2}},
 		{"effect/answer", false, full, crashtest.Cut{How: crashtest.LoseAnswer, At: "SET status = 'done'", Nth: 4}},
-		{"end/lost", true, full, crashtest.Cut{How: crashtest.LoseRequest, Saw: took, At: "commit\x00", Nth: 2}},
-		{"end/answer", true, short, crashtest.Cut{How: crashtest.LoseAnswer, Saw: took, At: "commit\x00", Nth: 2}},
+		{"end/lost", true, full, crashtest.Cut{How: crashtest.LoseRequest, At: ends, Nth: 2}},
+		{"end/answer", true, short, crashtest.Cut{How: crashtest.LoseAnswer, At: ends, Nth: 2}},
 		{"step/lost", true, full, crashtest.Cut{How: crashtest.LoseRequest, Saw: step, At: "commit\x00", Nth: 1}},
 		{"step/answer", true, full, crashtest.Cut{How: crashtest.LoseAnswer, Saw: step, At: "commit\x00", Nth: 1}},
 	}
