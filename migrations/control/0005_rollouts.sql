@@ -47,10 +47,11 @@ CREATE TABLE tenantry.rollout_members (
   node_id      text NOT NULL REFERENCES tenantry.nodes,
   wave         integer NOT NULL CHECK (wave >= 0),
   position     integer NOT NULL,  -- within the rollout: earlier waves first
-  -- pending: not begun; applying: its operation is under way; failed: quarantined; waived: a person said to leave it.
+  -- pending: not begun; applying: its operation is under way; failed: quarantined; waived: a person said to leave it; skipped_preflight: the
+  -- preflight found it blocked and a person left it out, failure says why.
   state        text NOT NULL
                CHECK (state IN ('pending', 'applying', 'done', 'failed', 'waived',
-                                'skipped_uptodate', 'skipped_pinned', 'skipped_inactive', 'skipped_quarantined')),
+                                'skipped_uptodate', 'skipped_pinned', 'skipped_inactive', 'skipped_quarantined', 'skipped_preflight')),
   from_release text NOT NULL,
   operation_id text,
   attempts     integer NOT NULL DEFAULT 0,  -- operations that were begun for it
@@ -93,13 +94,15 @@ CREATE UNIQUE INDEX quarantines_open ON tenantry.quarantines (tenant_id) WHERE r
 CREATE VIEW tenantry.rollout_candidates AS
 SELECT t.id AS tenant_id, t.slug, t.labels, t.database_id, d.node_id, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AS active,
        coalesce(pr.seq, 9223372036854775807) AS pinned_seq, coalesce(p.reason, '') AS pin_reason,
-       EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined
+       EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined,
+       coalesce(s.bytes, 0) AS bytes -- 0 where nobody has looked
 FROM tenantry.tenants t
 JOIN tenantry.databases d ON d.id = t.database_id
 JOIN tenantry.nodes n ON n.id = d.node_id
 JOIN tenantry.releases r ON r.id = d.release_id
 LEFT JOIN tenantry.pins p ON p.tenant_id = t.id AND p.until > now()
 LEFT JOIN tenantry.releases pr ON pr.id = p.release_id
+LEFT JOIN tenantry.sizes s ON s.database_id = t.database_id
 WHERE t.state <> 'deleted';
 
 -- skipped says why a tenant is left alone, or pending. rollout.Assign says the same of a plan.
@@ -477,7 +480,8 @@ BEGIN
   WITH again AS (
     UPDATE tenantry.rollout_members m
     SET state = 'pending', wave = v.wave, operation_id = NULL, counted = false, ended_at = NULL
-    WHERE m.rollout_id = p_id AND m.state IN ('failed', 'waived', 'skipped_quarantined', 'skipped_inactive', 'skipped_pinned')
+    WHERE m.rollout_id = p_id
+      AND m.state IN ('failed', 'waived', 'skipped_quarantined', 'skipped_inactive', 'skipped_pinned', 'skipped_preflight')
       AND (CASE WHEN p_tenant IS NULL THEN m.state = 'failed' ELSE m.tenant_id = p_tenant END)
     RETURNING m.tenant_id
   )
