@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/apply"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers"
@@ -170,7 +171,8 @@ func (c *trial) giveParts() {
 	require.NoError(t, err)
 }
 
-// everywhere works in many tenants' databases as their application.
+// everywhere works in many tenants' databases as their application. Whose node is away just then is tried again, as a person would: while faults
+// are about, what is done must be repeatable.
 func (c *trial) everywhere(slugs []string, work func(ctx context.Context, slug string, conn *pgx.Conn) error) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
@@ -179,26 +181,41 @@ func (c *trial) everywhere(slugs []string, work func(ctx context.Context, slug s
 	g.SetLimit(4)
 	for _, slug := range slugs {
 		g.Go(func() error {
-			tenant, err := c.fleet.Registry.Tenant(ctx, slug)
-			if err != nil {
-				return err
+			for {
+				err := c.within(ctx, slug, work)
+				if apply.Classify(err) != apply.Transient {
+					return err
+				}
+				select {
+				case <-ctx.Done():
+					return err
+				case <-time.After(200 * time.Millisecond):
+				}
 			}
-			url, err := c.fleet.Registry.TenantURL(ctx, tenant.ID, tenants.RoleApp, false)
-			if err != nil {
-				return err
-			}
-			conn, err := pgx.Connect(ctx, url)
-			if err != nil {
-				return fmt.Errorf("connect to %s: %w", slug, err)
-			}
-			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-			if err := work(ctx, slug, conn); err != nil {
-				return fmt.Errorf("work in %s: %w", slug, err)
-			}
-			return nil
 		})
 	}
 	require.NoError(c.t, g.Wait())
+}
+
+// within works in one tenant's database.
+func (c *trial) within(ctx context.Context, slug string, work func(ctx context.Context, slug string, conn *pgx.Conn) error) error {
+	tenant, err := c.fleet.Registry.Tenant(ctx, slug)
+	if err != nil {
+		return err
+	}
+	url, err := c.fleet.Registry.TenantURL(ctx, tenant.ID, tenants.RoleApp, false)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", slug, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := work(ctx, slug, conn); err != nil {
+		return fmt.Errorf("work in %s: %w", slug, err)
+	}
+	return nil
 }
 
 // mend gives tenants a phone number that the release takes.
