@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
+
+	"github.com/avenit/tenantry/tenants/crashpoint"
 )
 
 // life is one start of a worker process, as the control database knows it: a row that is renewed. All times that
@@ -115,15 +117,22 @@ func (l *life) keep() {
 			renewed = asked
 		case err == nil:
 			l.log.Error().Msg("this worker was declared dead; it stops its work and starts anew")
-			l.cancel(errLeaseLost)
+			l.lose()
 			return
 		case !time.Now().Before(last):
 			l.log.Error().Err(err).Dur("lease_ms", l.lease).Msg("lease cannot be renewed; this worker stops its work and starts anew")
-			l.cancel(errLeaseLost)
+			l.lose()
 			return
 		default:
 			l.log.Warn().Err(err).Msg("heartbeat missed")
 		}
+	}
+}
+
+// lose ends a life that others may take for dead.
+func (l *life) lose() {
+	if !crashpoint.Off("lease") {
+		l.cancel(errLeaseLost)
 	}
 }
 
