@@ -27,8 +27,13 @@ func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) 
 
 var errNoTenant = refuse("the operation names no tenant", "")
 
+// notPossible refuses what does not go in a tenant's state. Rollouts know the code: such a tenant has not failed.
 func notPossible(slug string, state tenants.State, kind string) error {
-	return refuse(fmt.Sprintf("tenant %s is %s, %s is not possible then", slug, state, kind), "see tenantry tenant show "+slug)
+	return &refusal{
+		code:    "tenant_state",
+		message: fmt.Sprintf("tenant %s is %s, %s is not possible then", slug, state, kind),
+		hint:    "see tenantry tenant show " + slug,
+	}
 }
 
 // move changes a tenant's state in a record. The states it may come from are those of the state machine.

@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,11 +53,12 @@ var errCancelAsked = errors.New("asked to cancel")
 // refusal ends a run cleanly before it has changed anything: what was asked makes no sense (any more).
 type refusal struct {
 	message, hint string
+	code          string // "" is refused
 }
 
 func (r *refusal) Error() string { return r.message }
 
-func refuse(message, hint string) error { return &refusal{message, hint} }
+func refuse(message, hint string) error { return &refusal{message: message, hint: hint} }
 
 // fate turns an error into an outcome. It is the only place that does.
 //
@@ -141,7 +143,7 @@ func problemOf(err error, step string) *problem {
 	}
 	switch {
 	case errors.As(err, &r):
-		p.Code, p.Hint = "refused", r.hint
+		p.Code, p.Hint = cmp.Or(r.code, "refused"), r.hint
 	case errors.As(err, &pg):
 		p.Code, p.Hint = pg.Code, clean(pg.Hint)
 	case unreachable(err):

@@ -1,25 +1,36 @@
 package workers_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
 // rolloutFleet has n tenants at the sample's release and a release after it.
 func rolloutFleet(t *testing.T, n int, statements ...string) *fleettest.Fleet {
 	t.Helper()
+	f, _ := workedFleet(t, n, statements...)
+	return f
+}
+
+// workedFleet is [rolloutFleet] with its worker.
+func workedFleet(t *testing.T, n int, statements ...string) (*fleettest.Fleet, *workers.Runtime) {
+	t.Helper()
 	f := fleettest.New(t)
 	f.Node(t, "n1")
-	f.Worker(t)
+	worker := f.Worker(t)
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = f.Submit(t, jobs.Provision{Slug: fmt.Sprintf("t%02d", i)})
@@ -31,7 +42,18 @@ func rolloutFleet(t *testing.T, n int, statements ...string) *fleettest.Fleet {
 		statements = []string{`ALTER TABLE customers ADD COLUMN tier text`, `CREATE TABLE tiers (name text PRIMARY KEY)`}
 	}
 	f.Extend(t, "next", statements...)
-	return f
+	return f, worker
+}
+
+// behindSuspend is a fleet of two, of which t00 is to be suspended; that does not begin until the row is released.
+func behindSuspend(t *testing.T) (*fleettest.Fleet, *held) {
+	t.Helper()
+	f, worker := workedFleet(t, 2)
+	worker.Stop()
+	f.Submit(t, jobs.Suspend{Tenant: "t00"})
+	h := hold(t, f, `SELECT FROM tenantry.operations WHERE kind = 'suspend' FOR UPDATE`)
+	f.Worker(t)
+	return f, h
 }
 
 func startRollout(t *testing.T, f *fleettest.Fleet, p rollout.Policy) string {
@@ -268,4 +290,87 @@ func TestRolloutAndNewTenants(t *testing.T) {
 	require.Equal(t, "next", current())
 	f.Do(t, jobs.Provision{Slug: "later"})
 	require.Equal(t, "next", f.Tenant(t, "later").Release)
+}
+
+// New tenants do not go on getting a release whose rollout was given up.
+func TestAbortGivesNewTenantsWhatTheyGotBefore(t *testing.T) {
+	t.Parallel()
+	f := rolloutFleet(t, 8)
+	ctx := t.Context()
+	execControl(t, f, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, fleettest.Release)
+	current := func() string {
+		return scan[string](t, f, `SELECT value #>> '{}' FROM tenantry.settings WHERE key = 'current_release'`)
+	}
+	id := startRollout(t, f, rollout.Policy{Canary: []string{"t00"}, Waves: []float64{50, 100}, Bake: -1, Gate: `SELECT wave = 0 FROM tenantry.rollouts`})
+	r := awaitRollout(t, f, id, rollout.Paused)
+	require.Equal(t, 1, r.Wave)
+	require.Equal(t, "next", current())
+	require.NoError(t, rollout.Abort(ctx, f.Pool, id, "test"))
+	awaitRollout(t, f, id, rollout.Aborted)
+	require.Equal(t, fleettest.Release, current())
+	f.Do(t, jobs.Provision{Slug: "after"})
+	require.Equal(t, fleettest.Release, f.Tenant(t, "after").Release)
+}
+
+// A tenant that was asked to be suspended before its turn came has not failed.
+func TestSuspendedBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	f, suspend := behindSuspend(t)
+	id := startRollout(t, f, rollout.Policy{Waves: []float64{100}, Bake: -1})
+	require.Eventually(t, func() bool {
+		return scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE kind = 'migrate' AND state = 'waiting'`) == 1
+	}, 30*time.Second, 10*time.Millisecond)
+	suspend.release()
+	r := awaitRollout(t, f, id, rollout.CompletedWithExceptions)
+	require.Equal(t, 1, r.Of(-1, rollout.SkippedInactive))
+	require.Equal(t, 1, r.Of(-1, rollout.Done))
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM tenantry.quarantines`))
+	f.Do(t, jobs.Resume{Tenant: "t00"})
+	id = startRollout(t, f, rollout.Policy{Waves: []float64{100}, Bake: -1})
+	awaitRollout(t, f, id, rollout.Completed)
+}
+
+// Somebody's open transaction on a tenant's row makes nobody wait for a pause; that tenant is taken back when it is over.
+func TestPauseWhileATenantIsHeld(t *testing.T) {
+	t.Parallel()
+	f, _ := behindSuspend(t)
+	ctx := t.Context()
+	id := startRollout(t, f, rollout.Policy{Waves: []float64{100}, Bake: -1})
+	waits := func() int {
+		return scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE kind = 'migrate' AND state = 'waiting'`)
+	}
+	require.Eventually(t, func() bool { return waits() == 1 }, 30*time.Second, 10*time.Millisecond)
+	api := hold(t, f, `SELECT FROM tenantry.tenants WHERE slug = 't00' FOR UPDATE`)
+	begun := time.Now()
+	require.NoError(t, rollout.Pause(ctx, f.Pool, id, "test"))
+	require.Less(t, time.Since(begun), 3*time.Second, "the pause waits for somebody's transaction")
+	require.Equal(t, 1, waits())
+	api.release()
+	require.Eventually(t, func() bool { return waits() == 0 }, 10*time.Second, 10*time.Millisecond, "it is not taken back")
+	r, err := rollout.Get(ctx, f.Pool, id)
+	require.NoError(t, err)
+	require.Equal(t, rollout.Paused, r.State)
+	require.Equal(t, 1, r.Of(-1, rollout.Pending))
+}
+
+// held is a transaction that holds a row of the control database.
+type held struct {
+	t    *testing.T
+	tx   pgx.Tx
+	once sync.Once
+}
+
+func hold(t *testing.T, f *fleettest.Fleet, lock string) *held {
+	t.Helper()
+	tx, err := f.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	h := &held{t: t, tx: tx}
+	t.Cleanup(h.release)
+	_, err = tx.Exec(t.Context(), lock)
+	require.NoError(t, err)
+	return h
+}
+
+func (h *held) release() {
+	h.once.Do(func() { require.NoError(h.t, h.tx.Rollback(context.WithoutCancel(h.t.Context()))) })
 }

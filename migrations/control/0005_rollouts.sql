@@ -32,6 +32,8 @@ CREATE TABLE tenantry.rollouts (
   bake_left    interval,
   -- Whether the current wave's gate has let it through.
   gated        boolean NOT NULL DEFAULT false,
+  -- The release of new tenants before this one gave them its own: they get it again if this one is aborted.
+  replaced     text,
   started_by   text NOT NULL CHECK (length(started_by) <= 200),
   created_at   timestamptz NOT NULL DEFAULT now(),
   updated_at   timestamptz NOT NULL DEFAULT now(),
@@ -215,9 +217,10 @@ BEGIN
     UPDATE tenantry.rollout_members m
     SET state = CASE WHEN o.state = 'succeeded' THEN 'done'
                      WHEN o.state = 'cancelled' AND m.failure IS NULL THEN 'waived'
+                     WHEN o.error ->> 'code' = 'tenant_state' THEN 'skipped_inactive' -- suspended before its turn came
                      ELSE 'failed' END,
         failure = CASE WHEN o.state <> 'succeeded' THEN coalesce(m.failure, o.error) END,
-        counted = o.state = 'failed' OR m.failure IS NOT NULL,
+        counted = (o.state = 'failed' AND o.error ->> 'code' IS DISTINCT FROM 'tenant_state') OR m.failure IS NOT NULL,
         ended_at = o.finished_at
     FROM tenantry.operations o
     WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.id = m.operation_id AND o.finished_at IS NOT NULL
@@ -324,19 +327,21 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
 DECLARE
+  v_free text[];
   v_members text[];
   v_operations text[];
 BEGIN
-  PERFORM FROM tenantry.tenants t
-  WHERE t.id IN (SELECT m.tenant_id FROM tenantry.rollout_members m WHERE m.rollout_id = p_id AND m.state = 'applying')
-  ORDER BY t.id
-  FOR NO KEY UPDATE;
+  v_free := ARRAY(
+    SELECT t.id FROM tenantry.tenants t
+    WHERE t.id IN (SELECT m.tenant_id FROM tenantry.rollout_members m WHERE m.rollout_id = p_id AND m.state = 'applying')
+    ORDER BY t.id
+    FOR NO KEY UPDATE SKIP LOCKED);
   SELECT coalesce(array_agg(o.tenant_id), '{}'), coalesce(array_agg(o.id), '{}') INTO v_members, v_operations
   FROM (
     SELECT o.id, o.tenant_id
     FROM tenantry.rollout_members m
     JOIN tenantry.operations o ON o.id = m.operation_id
-    WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.state IN ('waiting', 'queued', 'retrying')
+    WHERE m.rollout_id = p_id AND m.state = 'applying' AND m.tenant_id = ANY (v_free) AND o.state IN ('waiting', 'queued', 'retrying')
     ORDER BY o.id
     FOR NO KEY UPDATE OF o
   ) o;
@@ -392,6 +397,8 @@ BEGIN
   PERFORM tenantry.show_rollout(v);
   IF v.state IN ('running', 'completed', 'completed_with_exceptions') THEN
     PERFORM tenantry.give_to_new(v);
+  ELSIF v.state IN ('aborting', 'aborted') THEN
+    PERFORM tenantry.take_from_new(v);
   END IF;
   PERFORM pg_notify('tenantry_parents', v.operation_id);
 END
@@ -402,15 +409,32 @@ $$;
 CREATE FUNCTION tenantry.give_to_new(p_rollout tenantry.rollouts) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  v_target tenantry.releases;
+  v_before text;
 BEGIN
   IF p_rollout.selector <> '{}' OR (p_rollout.wave = 0 AND p_rollout.waves > 1) THEN
     RETURN;
   END IF;
+  SELECT r.* INTO STRICT v_target FROM tenantry.releases r WHERE r.id = p_rollout.release_id;
+  SELECT s.value #>> '{}' INTO v_before FROM tenantry.settings s WHERE s.key = 'current_release' FOR UPDATE;
+  IF v_target.seq > coalesce((SELECT r.seq FROM tenantry.releases r WHERE r.name = v_before), 0) THEN
+    UPDATE tenantry.settings SET value = to_jsonb(v_target.name), updated_at = now() WHERE key = 'current_release';
+    UPDATE tenantry.rollouts SET replaced = v_before WHERE id = p_rollout.id;
+    PERFORM pg_notify('tenantry_warm', '');
+  END IF;
+END
+$$;
+
+-- take_from_new gives new tenants the release again that they got before an aborted rollout, unless somebody has chosen another since.
+CREATE FUNCTION tenantry.take_from_new(p_rollout tenantry.rollouts) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
   UPDATE tenantry.settings s
-  SET value = to_jsonb(target.name), updated_at = now()
+  SET value = to_jsonb(p_rollout.replaced), updated_at = now()
   FROM tenantry.releases target
-  WHERE s.key = 'current_release' AND target.id = p_rollout.release_id
-    AND target.seq > coalesce((SELECT r.seq FROM tenantry.releases r WHERE r.name = s.value #>> '{}'), 0);
+  WHERE p_rollout.replaced IS NOT NULL AND s.key = 'current_release' AND target.id = p_rollout.release_id AND s.value = to_jsonb(target.name);
   IF FOUND THEN
     PERFORM pg_notify('tenantry_warm', '');
   END IF;

@@ -88,7 +88,7 @@ func Decide(v View, now time.Time) Decision {
 	case v.AbortAsked:
 		return Decision{To: Aborting, Wave: v.Wave, Detail: "its operation was cancelled", Recall: true}
 	case v.State == Paused:
-		return Decision{}
+		return Decision{Recall: applying > 0} // whose row somebody held when the pause came
 	}
 	if reason, detail := tooMuch(v); reason != "" {
 		return Decision{To: Paused, Wave: v.Wave, Reason: reason, Detail: detail, Recall: true}
