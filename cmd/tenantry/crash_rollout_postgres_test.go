@@ -49,7 +49,7 @@ func TestPostgresDiesInRollout(t *testing.T) {
 		server := privateServer(t)
 		rolloutDeaths(t, program, server, []rolloutDeath{
 			{"rollout.step.within#2", away},
-			{"operation.settle.within#2", 0},
+			{"operation.settle.before#2", 0},
 			{"rollout.step.within#3", 0},
 			{"rollout.gate.asked", away},
 			{"rollout.step.after#2", away},

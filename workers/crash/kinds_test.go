@@ -77,7 +77,7 @@ func kinds() []kind {
 		},
 		{name: "warm", points: passing(pointsOfBuild, pointsOfRecord), need: noRefill, ask: askWarm, database: "warm"},
 		{
-			name: "migrate", points: passing(pointsOfMigrate, pointsOfRecord), need: needMigrate, before: beforeMigrate, ask: askMigrate,
+			name: "migrate", points: passing(pointsOfMigrate, pointsOfEnd), need: needMigrate, before: beforeMigrate, ask: askMigrate,
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
 		},
 		{

@@ -28,7 +28,7 @@ var hits = map[string][]int{
 }
 
 // endings are the points at which a tenant's operation begins and ends, as far as the rollout has to do with it.
-var endings = []string{"operation.start.after", "operation.settle.before", "operation.settle.within#2", "operation.settle.after#3"}
+var endings = []string{"operation.start.after", "operation.settle.before#2", "operation.settle.after#3"}
 
 // alwaysInShort are the most dangerous ones: decided and not committed; asked and not recorded; committed, and nobody knows;
 // in effect, and not recorded.
