@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -145,6 +146,7 @@ func (e examination) releases(ctx context.Context) ([]release.Published, error) 
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(p release.Published) bool { return p.Withdrawn != nil })
 	for i, p := range list {
 		if e.release == "" || p.Name == e.release {
 			return list[i:], nil

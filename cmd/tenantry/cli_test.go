@@ -125,6 +125,11 @@ func TestFromNothing(t *testing.T) { //nolint:paralleltest // the environment is
 	require.Equal(t, "succeeded", c.object("tenant", "migrate", "acme", "--to", "r2", "--wait")["state"])
 	require.Equal(t, "r2", c.object("tenant", "show", "acme")["release"])
 	require.Equal(t, "r2", c.object("release", "current", "r2")["current_release"])
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "00010_bad.sql"), []byte("-- +goose Up\nCREATE TABLE bad (id bigint PRIMARY KEY);\n"), 0o600))
+	c.object("release", "publish", dir, "--name", "r3")
+	require.Equal(t, "r3", c.object("release", "withdraw", "r3", "--reason", "second thoughts")["release"])
+	require.Equal(t, "second thoughts", c.list("release", "list")[0]["withdrawn"].(map[string]any)["reason"])
+	require.Contains(t, c.ok("release", "list"), "withdrawn")
 	c.ok("tenant", "create", "beta", "--wait")
 	require.Len(t, c.list("tenant", "list"), 2)
 	require.Len(t, c.list("tenant", "list", "--select", "plan=pro"), 1)
@@ -215,6 +220,8 @@ func TestUsage(t *testing.T) { //nolint:paralleltest // as above
 		{[]string{"release", "publish", "."}, "--name is missing"},
 		{[]string{"release", "publish", ".", "--name", "x", "--format", "xml"}, "--format xml is none of goose, golang-migrate, prisma, drizzle, flyway, plain"},
 		{[]string{"release", "current", "none"}, "none"},
+		{[]string{"release", "withdraw", "none"}, "--reason must say"},
+		{[]string{"release", "withdraw", "none", "--reason", "why"}, "there is no release"},
 		{[]string{"control", "settings", "delete_grace", "soon"}, "soon"},
 		{[]string{"control", "settings", "delete_grace", "400 days"}, "366 days"},
 		{[]string{"control", "settings", "no_such", "1"}, "no_such"},

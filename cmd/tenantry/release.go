@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) releaseCommand() *cobra.Command {
-	return group("release", "Publish releases of the tenants' schema", a.releasePublish(), a.releaseLint(), a.releaseList(), a.releaseShow(), a.releaseCurrent())
+	return group("release", "Publish releases of the tenants' schema", a.releasePublish(), a.releaseLint(), a.releaseList(), a.releaseShow(), a.releaseCurrent(), a.releaseWithdraw())
 }
 
 type releaseView struct {
@@ -30,12 +30,15 @@ type releaseView struct {
 	Already    bool   `json:"already_published,omitempty"`
 	// Risk is why errors of the linter were accepted, nil when there were none.
 	Risk *release.Risk `json:"risk,omitempty"`
+	// Withdrawn is nil unless it was taken back.
+	Withdrawn *release.Withdrawal `json:"withdrawn,omitempty"`
 }
 
 func viewRelease(p release.Published, current string, risks map[string]release.Risk) releaseView {
 	v := releaseView{
 		ID: p.ID, Name: p.Name, Format: string(p.Format), Files: p.FileCount, Statements: p.StatementCount, Checksum: p.Checksum,
 		Published: p.PublishedAt.Format("2006-01-02T15:04:05Z"), By: p.PublishedBy, Current: p.Name == current, Already: p.AlreadyPublished,
+		Withdrawn: p.Withdrawn,
 	}
 	if risk, accepted := risks[p.ID]; accepted {
 		v.Risk = &risk
@@ -169,6 +172,9 @@ func (a *app) releaseList() *cobra.Command {
 				if v.Risk != nil {
 					mark = strings.TrimSpace(mark + " risk accepted")
 				}
+				if v.Withdrawn != nil {
+					mark = strings.TrimSpace(mark + " withdrawn")
+				}
 				rows[i] = []string{v.Name, mark, v.Format, strconv.Itoa(v.Files), strconv.Itoa(v.Statements), ago(p.PublishedAt), v.By}
 			}
 			if a.json() {
@@ -240,12 +246,12 @@ func (a *app) releaseCurrent() *cobra.Command {
 			tag, err := pool.Exec(c.Context(), `
 				UPDATE tenantry.settings SET value = to_jsonb(r.name), updated_at = now()
 				FROM tenantry.releases r
-				WHERE key = 'current_release' AND r.name = $1`, args[0])
+				WHERE key = 'current_release' AND r.name = $1 AND r.withdrawn_at IS NULL`, args[0])
 			if err != nil {
 				return fmt.Errorf("set current release: %w", err)
 			}
 			if tag.RowsAffected() == 0 {
-				return usageError("there is no release %q; see tenantry release list", args[0])
+				return usageError("there is no release %q, or it is withdrawn; see tenantry release list", args[0])
 			}
 			if a.json() {
 				return a.printJSON(map[string]string{"current_release": args[0]})

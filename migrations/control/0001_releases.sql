@@ -14,7 +14,13 @@ CREATE TABLE tenantry.releases (
   file_count      integer NOT NULL CHECK (file_count > 0),
   statement_count integer NOT NULL CHECK (statement_count >= 0),
   published_at    timestamptz NOT NULL DEFAULT now(),
-  published_by    text NOT NULL CHECK (length(published_by) <= 200)
+  published_by    text NOT NULL CHECK (length(published_by) <= 200),
+  -- Taken back, as no tenant stands at it: later releases need not hold its files, but for the first kept_files, of which tenants have a part.
+  withdrawn_at    timestamptz,
+  withdrawn_by    text CHECK (length(withdrawn_by) <= 200),
+  withdrawn_for   text CHECK (length(withdrawn_for) BETWEEN 1 AND 500),
+  kept_files      integer CHECK (kept_files BETWEEN 0 AND file_count),
+  CHECK (num_nonnulls(withdrawn_at, withdrawn_by, withdrawn_for, kept_files) IN (0, 4))
 );
 
 CREATE TABLE tenantry.release_files (
@@ -68,6 +74,9 @@ CREATE TRIGGER immutable_content BEFORE UPDATE ON tenantry.releases
   WHEN ((OLD.id, OLD.seq, OLD.name, OLD.format, OLD.checksum, OLD.file_count, OLD.statement_count, OLD.published_at, OLD.published_by)
         IS DISTINCT FROM
         (NEW.id, NEW.seq, NEW.name, NEW.format, NEW.checksum, NEW.file_count, NEW.statement_count, NEW.published_at, NEW.published_by))
+  EXECUTE FUNCTION tenantry.refuse_release_change();
+CREATE TRIGGER immutable_withdrawal BEFORE UPDATE ON tenantry.releases
+  FOR EACH ROW WHEN (OLD.withdrawn_at IS NOT NULL)
   EXECUTE FUNCTION tenantry.refuse_release_change();
 
 -- A release says how much it holds, so that nothing can be added to it later either.

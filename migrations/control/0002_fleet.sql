@@ -70,8 +70,8 @@ BEGIN
         PERFORM tenantry.check_cron(NEW.key, NEW.value);
       END IF;
     WHEN NEW.key = 'current_release' THEN
-      IF v_type <> 'null' AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE to_jsonb(r.name) = NEW.value) THEN
-        PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no release %s', NEW.key, tenantry.shown(NEW.value)), 'see tenantry release list');
+      IF v_type <> 'null' AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE to_jsonb(r.name) = NEW.value AND r.withdrawn_at IS NULL) THEN
+        PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no release %s, or it is withdrawn', NEW.key, tenantry.shown(NEW.value)), 'see tenantry release list');
       END IF;
     ELSE
       PERFORM tenantry.refuse('TY002', 'key', format('there is no setting %s', tenantry.shown(to_jsonb(NEW.key))), 'see tenantry control settings');

@@ -153,6 +153,24 @@ AS $$
   SELECT CASE WHEN length(p_value::text) > 80 THEN left(p_value::text, 77) || '…' ELSE p_value::text END
 $$;
 
+-- usable_release finds a release that tenants can be brought to, and keeps it from being withdrawn until the transaction has ended.
+CREATE FUNCTION tenantry.usable_release(p_name text) RETURNS tenantry.releases
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v tenantry.releases;
+BEGIN
+  SELECT r.* INTO v FROM tenantry.releases r WHERE r.name = p_name FOR SHARE;
+  IF v.id IS NULL THEN
+    PERFORM tenantry.refuse('TY002', 'release', format('release: there is no release %s', tenantry.shown(to_jsonb(p_name))), 'see tenantry release list');
+  END IF;
+  IF v.withdrawn_at IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: %s is withdrawn: %s', v.name, v.withdrawn_for), 'see tenantry release list');
+  END IF;
+  RETURN v;
+END
+$$;
+
 -- check_value refuses a value that is not of the type; every type of tenantry.kinds.fields is told here.
 CREATE FUNCTION tenantry.check_value(p_field text, p_type text, p_value jsonb) RETURNS void
 LANGUAGE plpgsql

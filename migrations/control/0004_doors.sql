@@ -298,9 +298,8 @@ BEGIN
     IF p_kind IN ('delete', 'purge') THEN
       PERFORM tenantry.check_mass(p_kind, v_tenant, p_args ->> 'force');
     END IF;
-    IF p_kind = 'migrate' AND p_args ? 'release'
-       AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE r.name = p_args ->> 'release') THEN
-      PERFORM tenantry.refuse('TY002', 'release', format('release: there is no release %s', p_args ->> 'release'), 'see tenantry release list');
+    IF p_kind = 'migrate' AND p_args ? 'release' THEN
+      PERFORM tenantry.usable_release(p_args ->> 'release');
     END IF;
   END IF;
   RETURN tenantry.append(v_kind, p_args, p_key, tenantry.asker(), v_tenant.id,

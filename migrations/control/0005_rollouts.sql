@@ -164,10 +164,7 @@ DECLARE
 BEGIN
   -- One start at a time: two could take the same tenants.
   PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.start_rollout', 0));
-  SELECT r.* INTO v_release FROM tenantry.releases r WHERE r.name = p_release;
-  IF v_release.id IS NULL THEN
-    PERFORM tenantry.refuse('TY002', 'release', format('release: there is no release %s', tenantry.shown(to_jsonb(p_release))), 'see tenantry release list');
-  END IF;
+  v_release := tenantry.usable_release(p_release);
   SELECT m.rollout_id, t.slug INTO v_other
   FROM tenantry.rollout_members m
   JOIN tenantry.rollouts r ON r.id = m.rollout_id AND r.finished_at IS NULL
@@ -517,5 +514,65 @@ BEGIN
   END IF;
   PERFORM pg_notify('tenantry_parents', v.operation_id);
   RETURN cardinality(v_tenants);
+END
+$$;
+
+-- release_attempts counts what has been tried to bring tenants to a release, and who they are. Whoever asked for what new tenants get may have got it.
+CREATE FUNCTION tenantry.release_attempts(p_release text, OUT attempts bigint, OUT tenants text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog
+AS $$
+  SELECT coalesce(sum(o.attempt), 0), coalesce(array_agg(DISTINCT o.tenant_id ORDER BY o.tenant_id), '{}')
+  FROM tenantry.releases r
+  JOIN tenantry.operations o ON o.kind = 'migrate' AND o.attempt > 0 AND o.created_at >= r.published_at AND coalesce(o.args ->> 'release', r.name) = r.name
+  JOIN tenantry.tenants t ON t.id = o.tenant_id AND t.state <> 'deleted'
+  WHERE r.name = p_release
+$$;
+
+-- withdraw_release takes the newest release back. p_kept: of how many of its files, from the first, tenants have a part, as whoever asks has seen
+-- when release_attempts were p_attempts.
+CREATE FUNCTION tenantry.withdraw_release(p_release text, p_by text, p_reason text, p_kept integer, p_attempts bigint) RETURNS timestamptz
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.releases;
+  v_found text;
+  v_n bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.start_rollout', 0));
+  PERFORM tenantry.usable_release(p_release);
+  SELECT r.* INTO v FROM tenantry.releases r WHERE r.name = p_release FOR UPDATE; -- from here on nobody is sent to it
+  SELECT r.name INTO v_found FROM tenantry.releases r WHERE r.seq > v.seq AND r.withdrawn_at IS NULL ORDER BY r.seq DESC LIMIT 1;
+  IF v_found IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: %s is not the newest, %s holds its files', v.name, v_found), 'withdraw the newer ones first');
+  END IF;
+  SELECT r.id INTO v_found FROM tenantry.rollouts r WHERE r.release_id = v.id AND r.finished_at IS NULL LIMIT 1;
+  IF v_found IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: rollout %s to %s has not ended', v_found, v.name), 'tenantry rollout abort ' || v_found);
+  END IF;
+  IF tenantry.setting('current_release') = v.name THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: new tenants get %s', v.name), 'give them another one first: tenantry release current NAME');
+  END IF;
+  SELECT count(*), min(coalesce(t.slug, d.name)) INTO v_n, v_found
+  FROM tenantry.databases d
+  LEFT JOIN tenantry.tenants t ON t.id = d.tenant_id
+  WHERE d.release_id = v.id AND d.state NOT IN ('dropping', 'dropped');
+  IF v_n > 0 THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: databases that stand at %s: %s, such as that of %s', v.name, v_n, v_found),
+      'releases only go forward: publish one that undoes what you do not want');
+  END IF;
+  SELECT o.id INTO v_found FROM tenantry.operations o
+  WHERE o.kind = 'migrate' AND o.finished_at IS NULL AND o.state NOT IN ('succeeded', 'failed', 'cancelled') AND coalesce(o.args ->> 'release', v.name) = v.name
+  LIMIT 1;
+  IF v_found IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: operation %s brings a tenant to %s', v_found, v.name), 'wait for it, or cancel it: tenantry op cancel ' || v_found);
+  END IF;
+  IF (SELECT a.attempts FROM tenantry.release_attempts(v.name) a) <> p_attempts THEN
+    PERFORM tenantry.refuse('TY003', 'release', format('release: somebody was brought towards %s meanwhile', v.name), 'try again');
+  END IF;
+  UPDATE tenantry.releases SET withdrawn_at = now(), withdrawn_by = p_by, withdrawn_for = p_reason, kept_files = p_kept WHERE id = v.id;
+  UPDATE tenantry.quarantines SET released_at = now(), released_by = p_by WHERE release_id = v.id AND released_at IS NULL; -- it was not their fault
+  RETURN now();
 END
 $$;

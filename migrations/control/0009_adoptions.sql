@@ -94,7 +94,7 @@ BEGIN
   END IF;
   -- Where it stands is found out later; the row needs one.
   SELECT r.id INTO v_release FROM tenantry.releases r
-  WHERE NOT p_args ? 'release' OR r.name = p_args ->> 'release'
+  WHERE (NOT p_args ? 'release' OR r.name = p_args ->> 'release') AND r.withdrawn_at IS NULL
   ORDER BY r.seq DESC LIMIT 1;
   IF v_release IS NULL THEN
     PERFORM tenantry.refuse('TY002', 'release', format('release: there is no release %s', coalesce(p_args ->> 'release', 'at all')),

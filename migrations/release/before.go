@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// LoadBefore loads the release that was published before another one, given by ID or name; nil when there is none before.
+// LoadBefore loads the release that was published before another one, given by ID or name, and not withdrawn; nil when there is none before.
 func LoadBefore(ctx context.Context, q Querier, ref string) (*Release, error) {
 	published, err := find(ctx, q, ref)
 	if err != nil {
 		return nil, fmt.Errorf("load the release before %.150q: %w", ref, err)
 	}
-	before, err := one(queryPublished(ctx, q, "WHERE seq < $1 ORDER BY seq DESC LIMIT 1", published.Seq))
+	before, err := one(queryPublished(ctx, q, "WHERE seq < $1 AND withdrawn_at IS NULL ORDER BY seq DESC LIMIT 1", published.Seq))
 	return loadFound(ctx, q, before, err)
 }
 
-// LoadNewest loads the release that was published last; nil when none was.
+// LoadNewest loads the release that was published last and not withdrawn; nil when none was.
 func LoadNewest(ctx context.Context, q Querier) (*Release, error) {
 	published, err := newest(ctx, q)
 	return loadFound(ctx, q, published, err)

@@ -15,7 +15,7 @@ const maxPublisher = 200
 
 // Publish stores a release in the control database, in the caller's transaction; it is there once the caller commits.
 // The same name with the same content succeeds again and says AlreadyPublished. The same name with other content is
-// [ErrChanged]; a release that does not begin with all files of the newest one, unchanged, is [ErrNotExtended]; both
+// [ErrChanged]; a release that does not begin with all files of the newest one that is not withdrawn, unchanged, is [ErrNotExtended]; both
 // come as a [*ChangedError]. Publishing takes turns: a second caller waits until the first transaction ends.
 func Publish(ctx context.Context, tx pgx.Tx, rel *Release, name, by string) (Published, error) {
 	switch {
@@ -63,19 +63,25 @@ func again(ctx context.Context, q Querier, existing Published, rel *Release) (Pu
 	return Published{}, compareSame(existing.Name, files, rel.Files)
 }
 
+// checkExtends compares with what tenants may have: the newest release, and what they keep of withdrawn ones after it.
 func checkExtends(ctx context.Context, q Querier, rel *Release) error {
-	last, err := newest(ctx, q)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
+	list, err := queryPublished(ctx, q, "WHERE seq >= coalesce((SELECT max(seq) FROM tenantry.releases WHERE withdrawn_at IS NULL), 0) ORDER BY seq")
 	if err != nil {
 		return err
 	}
-	files, err := loadFiles(ctx, q, last.ID)
-	if err != nil {
-		return err
+	for _, p := range list {
+		files, err := loadFiles(ctx, q, p.ID)
+		if err != nil {
+			return err
+		}
+		if p.Withdrawn != nil {
+			files = files[:p.Withdrawn.KeptFiles]
+		}
+		if err := compareExtended(p.Name, files, rel.Files); err != nil {
+			return err
+		}
 	}
-	return compareExtended(last.Name, files, rel.Files)
+	return nil
 }
 
 const insertSQL = `

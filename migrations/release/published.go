@@ -24,8 +24,19 @@ type Published struct {
 	// PublishedAt is in UTC, by the database's clock.
 	PublishedAt time.Time
 	PublishedBy string
+	// Withdrawn is nil unless the release was taken back.
+	Withdrawn *Withdrawal
 	// AlreadyPublished is set by Publish when the same content was published under this name before.
 	AlreadyPublished bool
+}
+
+// Withdrawal says who took a release back, when and why.
+type Withdrawal struct {
+	At     time.Time `json:"at"` // in UTC, by the database's clock
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	// KeptFiles is of how many of its files, from the first, some tenant has a part: later releases hold these.
+	KeptFiles int `json:"kept_files"`
 }
 
 // ErrNotFound says that no release has the ID or name.
@@ -37,7 +48,8 @@ type Querier interface {
 }
 
 const publishedSQL = `
-SELECT id, seq, name, format, checksum, file_count, statement_count, published_at, published_by
+SELECT id, seq, name, format, checksum, file_count, statement_count, published_at, published_by,
+       withdrawn_at, withdrawn_by, withdrawn_for, kept_files
 FROM tenantry.releases
 `
 
@@ -55,9 +67,9 @@ func find(ctx context.Context, q Querier, ref string) (Published, error) {
 	return one(queryPublished(ctx, q, "WHERE id = $1 OR name = $1", ref))
 }
 
-// newest returns the release that was published last, or ErrNotFound.
+// newest returns the release that was published last and not withdrawn, or ErrNotFound.
 func newest(ctx context.Context, q Querier) (Published, error) {
-	return one(queryPublished(ctx, q, "ORDER BY seq DESC LIMIT 1"))
+	return one(queryPublished(ctx, q, "WHERE withdrawn_at IS NULL ORDER BY seq DESC LIMIT 1"))
 }
 
 func one(list []Published, err error) (Published, error) {
@@ -78,8 +90,15 @@ func queryPublished(ctx context.Context, q Querier, clause string, args ...any) 
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Published, error) {
 		var p Published
-		err := row.Scan(&p.ID, &p.Seq, &p.Name, &p.Format, &p.Checksum, &p.FileCount, &p.StatementCount, &p.PublishedAt, &p.PublishedBy)
+		var at *time.Time
+		var by, reason *string
+		var kept *int
+		err := row.Scan(&p.ID, &p.Seq, &p.Name, &p.Format, &p.Checksum, &p.FileCount, &p.StatementCount, &p.PublishedAt, &p.PublishedBy,
+			&at, &by, &reason, &kept)
 		p.PublishedAt = p.PublishedAt.UTC()
+		if at != nil {
+			p.Withdrawn = &Withdrawal{At: at.UTC(), By: *by, Reason: *reason, KeptFiles: *kept}
+		}
 		return p, err //nolint:wrapcheck // CollectRows hands it to the line below.
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func MakeWithout(ctx context.Context, db DB, release string, s Selector, p Polic
 	var name string
 	err := db.QueryRow(ctx, `
 		SELECT r.seq, r.name FROM tenantry.releases r
-		WHERE r.name = $1 OR ($1 = '' AND r.seq = (SELECT max(seq) FROM tenantry.releases))`, release).Scan(&target, &name)
+		WHERE r.name = $1 OR ($1 = '' AND r.seq = (SELECT max(seq) FROM tenantry.releases WHERE withdrawn_at IS NULL))`, release).Scan(&target, &name)
 	if err != nil {
 		return Plan{}, fmt.Errorf("release %q: %w", release, noRows(err, ErrNoRelease))
 	}

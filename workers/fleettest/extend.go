@@ -1,6 +1,7 @@
 package fleettest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,15 +13,36 @@ import (
 	"github.com/avenit/tenantry/migrations/release"
 )
 
-// Extend publishes a release that is the sample product's and one more file, and makes it what new tenants get. Each statement
-// stands alone in words, because parsing SQL takes half a minute with the race detector.
+// Extend publishes a release that is the newest one and one more file, and makes it what new tenants get.
 func (f *Fleet) Extend(t testing.TB, name string, statements ...string) {
 	t.Helper()
 	ctx := t.Context()
-	var newest string
-	require.NoError(t, f.Pool.QueryRow(ctx, `SELECT id FROM tenantry.releases ORDER BY seq DESC LIMIT 1`).Scan(&newest))
-	rel, err := release.Load(ctx, f.Pool, newest)
+	newest, err := release.LoadNewest(ctx, f.Pool)
 	require.NoError(t, err)
+	f.Publish(t, Extended(newest, statements...), name)
+	_, err = f.Pool.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, name)
+	require.NoError(t, err)
+	_, err = f.Pool.Exec(ctx, `SELECT pg_notify('tenantry_warm', '')`)
+	require.NoError(t, err)
+}
+
+// Publish publishes a release, which new tenants do not get yet.
+func (f *Fleet) Publish(t testing.TB, rel *release.Release, name string) {
+	t.Helper()
+	require.NoError(t, f.TryPublish(t.Context(), rel, name))
+}
+
+// TryPublish is Publish that may be refused.
+func (f *Fleet) TryPublish(ctx context.Context, rel *release.Release, name string) error {
+	return pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
+		_, err := release.Publish(ctx, tx, rel, name, "test")
+		return err
+	})
+}
+
+// Extended is a release and one more file. Each statement stands alone in words, because parsing SQL takes half a minute with the race
+// detector.
+func Extended(rel *release.Release, statements ...string) *release.Release {
 	file := release.File{Version: fmt.Sprint(len(rel.Files) + 1), Name: fmt.Sprintf("%05d_more.sql", len(rel.Files)+1), Transactional: true}
 	var text strings.Builder
 	text.WriteString(file.Version + "\n" + file.Name + "\ntrue\n")
@@ -36,15 +58,5 @@ func (f *Fleet) Extend(t testing.TB, name string, statements ...string) {
 		sums.WriteString(file.Checksum + "\n")
 	}
 	more.Checksum = release.HashStatement(sums.String())
-	require.NoError(t, pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
-		if _, err := release.Publish(ctx, tx, more, name, "test"); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, name)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `SELECT pg_notify('tenantry_warm', '')`)
-		return err
-	}))
+	return more
 }
