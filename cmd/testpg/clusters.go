@@ -101,6 +101,7 @@ func startClusters(ctx context.Context, opts options, environ []string, stderr i
 			Dir:      filepath.Join(set.scratch.dir, fmt.Sprintf("node%d", i+1)),
 			Settings: map[string]string{"max_connections": "500"},
 			Log:      log,
+			Bin:      opts.programs,
 		}
 		if !opts.durable {
 			cfg.Durability = localpg.Throwaway

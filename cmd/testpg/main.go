@@ -60,6 +60,7 @@ const (
 type options struct {
 	clusters int      // how many to start, 1 or 2
 	durable  bool     // fsync on, on a disk and not in memory
+	programs string   // directory of the server's programs, "" to find them
 	command  []string // at least the program
 }
 
@@ -107,6 +108,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.IntVar(&opts.clusters, "clusters", 2, "how many clusters to start, 1 or 2")
 	flags.BoolVar(&opts.durable, "durable", false, "fsync on and data on a disk, for benchmarks; the default is neither, and fast")
+	flags.StringVar(&opts.programs, "postgres", "", "the `directory` of initdb, postgres and pg_ctl, for another version than the newest that is installed")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
