@@ -104,12 +104,30 @@ func TestIsolation(t *testing.T) {
 	t.Parallel()
 	n := twoTenants(t)
 	t.Run("no way into another database", n.noWayIn)
+	t.Run("a build notices an open database", n.buildNotices)
 	t.Run("nothing of the server", n.nothingOfTheServer)
 	t.Run("the application's rights", n.applicationsRights)
 	t.Run("the reader's rights", n.readersRights)
 	t.Run("the migrator's rights", n.migratorsRights)
 	t.Run("catalogs tell nothing", n.catalogsTellNothing)
 	t.Run("rights on what comes later", n.rightsOnWhatComesLater)
+}
+
+// buildNotices opens their database in a transaction that is never committed, and asks in it what a build asks.
+func (n *neighbours) buildNotices(t *testing.T) {
+	ctx := t.Context()
+	for whom, open := range map[string]bool{"PUBLIC": true, n.mineAt.Role(tenants.RoleApp): true, n.mineAt.Role(tenants.RoleReadOnly): false} {
+		conn, err := pgx.Connect(ctx, fleettest.ServerURL(t))
+		require.NoError(t, err)
+		_, err = conn.Exec(ctx, "BEGIN; GRANT CONNECT ON DATABASE "+n.theirsAt.Name+" TO "+whom+"; SET LOCAL ROLE "+n.mineAt.Role(tenants.RoleApp), pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
+		var powerful, public bool
+		var others string
+		require.NoError(t, conn.QueryRow(ctx, provision.IsolationSQL).Scan(&powerful, &public, &others))
+		require.False(t, powerful)
+		require.Equal(t, open, strings.Contains(others, n.theirsAt.Name), "open to %s: %q", whom, others)
+		require.NoError(t, conn.Close(ctx))
+	}
 }
 
 func (n *neighbours) noWayIn(t *testing.T) {

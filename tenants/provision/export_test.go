@@ -1,0 +1,4 @@
+package provision
+
+// IsolationSQL is what a build asks as the application's role.
+const IsolationSQL = isolationSQL
