@@ -39,6 +39,9 @@ func Withdraw(ctx context.Context, reg *tenants.Registry, name, by, reason strin
 	if before != nil {
 		known = len(before.Files)
 	}
+	if _, err := reg.Pool().Exec(ctx, `SELECT tenantry.withdrawable($1)`, name); err != nil {
+		return release.Withdrawal{}, nil, fmt.Errorf("withdraw release: %w", err)
+	}
 	var attempts int64
 	var tried []string
 	if err := reg.Pool().QueryRow(ctx, `SELECT attempts, tenants FROM tenantry.release_attempts($1)`, name).Scan(&attempts, &tried); err != nil {
@@ -119,6 +122,9 @@ func slugs(parts []Part, files int, rel *release.Release) string {
 		if p.File == rel.Files[files-1].Name {
 			list = append(list, p.Tenant)
 		}
+	}
+	if more := len(list) - 5; more > 0 {
+		list = append(list[:5], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(list, ", ")
 }

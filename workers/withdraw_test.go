@@ -79,8 +79,9 @@ func TestWithdraw(t *testing.T) {
 	require.Equal(t, "good", f.Tenant(t, "a").Release)
 
 	// One at which somebody stands cannot be taken back, nor one that others hold.
+	execControl(t, f, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, fleettest.Release)
 	_, _, err = workers.Withdraw(ctx, f.Registry, "good", "test", "second thoughts")
-	require.ErrorContains(t, err, "good")
+	require.ErrorContains(t, err, "databases that stand at good: 5, such as that of a")
 	_, _, err = workers.Withdraw(ctx, f.Registry, fleettest.Release, "test", "second thoughts")
 	require.ErrorContains(t, err, "is not the newest")
 	_, _, err = workers.Withdraw(ctx, f.Registry, "nobody", "test", "none")
@@ -98,9 +99,9 @@ func TestWithdrawNothing(t *testing.T) {
 	f.Do(t, jobs.Provision{Slug: "b"})
 	sample, err := release.LoadNewest(ctx, f.Pool)
 	require.NoError(t, err)
-	more := fleettest.Extended(sample, `CREATE TABLE tiers (name text PRIMARY KEY)`)
+	more := fleettest.ExtendedAlone(sample, `CREATE TABLE tiers (name text PRIMARY KEY)`, `SELECT 1 / 0`)
 	f.Publish(t, more, "more")
-	f.Do(t, jobs.Migrate{Tenant: "a", Release: "more"})
+	require.Equal(t, jobs.StateFailed, f.Ends(t, f.Submit(t, jobs.Migrate{Tenant: "a", Release: "more"})).State)
 	_, _, err = workers.Withdraw(ctx, f.Registry, "more", "test", "second thoughts")
 	require.ErrorContains(t, err, more.Files[len(more.Files)-1].Name+", tenants have a part: a")
 	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM tenantry.releases WHERE withdrawn_at IS NOT NULL`))

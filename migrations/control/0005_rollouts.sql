@@ -529,9 +529,8 @@ AS $$
   WHERE r.name = p_release
 $$;
 
--- withdraw_release takes the newest release back. p_kept: of how many of its files, from the first, tenants have a part, as whoever asks has seen
--- when release_attempts were p_attempts.
-CREATE FUNCTION tenantry.withdraw_release(p_release text, p_by text, p_reason text, p_kept integer, p_attempts bigint) RETURNS timestamptz
+-- withdrawable refuses to take a release back at which somebody stands, or may come to stand.
+CREATE FUNCTION tenantry.withdrawable(p_release text) RETURNS tenantry.releases
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
@@ -568,6 +567,19 @@ BEGIN
   IF v_found IS NOT NULL THEN
     PERFORM tenantry.refuse('TY003', 'release', format('release: operation %s brings a tenant to %s', v_found, v.name), 'wait for it, or cancel it: tenantry op cancel ' || v_found);
   END IF;
+  RETURN v;
+END
+$$;
+
+-- withdraw_release takes the newest release back. p_kept: of how many of its files, from the first, tenants have a part, as whoever asks has seen
+-- when release_attempts were p_attempts.
+CREATE FUNCTION tenantry.withdraw_release(p_release text, p_by text, p_reason text, p_kept integer, p_attempts bigint) RETURNS timestamptz
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v tenantry.releases := tenantry.withdrawable(p_release);
+BEGIN
   IF (SELECT a.attempts FROM tenantry.release_attempts(v.name) a) <> p_attempts THEN
     PERFORM tenantry.refuse('TY003', 'release', format('release: somebody was brought towards %s meanwhile', v.name), 'try again');
   END IF;

@@ -43,9 +43,18 @@ func (f *Fleet) TryPublish(ctx context.Context, rel *release.Release, name strin
 // Extended is a release and one more file. Each statement stands alone in words, because parsing SQL takes half a minute with the race
 // detector.
 func Extended(rel *release.Release, statements ...string) *release.Release {
-	file := release.File{Version: fmt.Sprint(len(rel.Files) + 1), Name: fmt.Sprintf("%05d_more.sql", len(rel.Files)+1), Transactional: true}
+	return extended(rel, true, statements)
+}
+
+// ExtendedAlone is Extended with statements of which each takes effect by itself.
+func ExtendedAlone(rel *release.Release, statements ...string) *release.Release {
+	return extended(rel, false, statements)
+}
+
+func extended(rel *release.Release, transactional bool, statements []string) *release.Release {
+	file := release.File{Version: fmt.Sprint(len(rel.Files) + 1), Name: fmt.Sprintf("%05d_more.sql", len(rel.Files)+1), Transactional: transactional}
 	var text strings.Builder
-	text.WriteString(file.Version + "\n" + file.Name + "\ntrue\n")
+	text.WriteString(file.Version + "\n" + file.Name + "\n" + fmt.Sprint(transactional) + "\n")
 	for i, sql := range statements {
 		s := release.Statement{No: i + 1, Line: i + 1, SQL: sql, Hash: release.HashStatement(sql), Kind: "Stmt"}
 		file.Statements = append(file.Statements, s)
