@@ -8,6 +8,7 @@ import (
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations/release"
 	"github.com/avenit/tenantry/migrations/rollout"
+	"github.com/avenit/tenantry/tenants/provision"
 	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -17,7 +18,7 @@ import (
 func TestWithdraw(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
-	f.Node(t, "n1")
+	f.Node(t, "n1", func(s *provision.NodeSpec) { s.WarmTarget = new(1) }) // a warm database of it stands in nobody's way
 	f.Worker(t)
 	ctx := t.Context()
 	for _, slug := range []string{"a", "b", "c", "d", "e"} {
@@ -81,7 +82,7 @@ func TestWithdraw(t *testing.T) {
 	// One at which somebody stands cannot be taken back, nor one that others hold.
 	execControl(t, f, `UPDATE tenantry.settings SET value = to_jsonb($1::text) WHERE key = 'current_release'`, fleettest.Release)
 	_, _, err = workers.Withdraw(ctx, f.Registry, "good", "test", "second thoughts")
-	require.ErrorContains(t, err, "databases that stand at good: 5, such as that of a")
+	require.ErrorContains(t, err, "tenants that stand at good: 5, such as a")
 	_, _, err = workers.Withdraw(ctx, f.Registry, fleettest.Release, "test", "second thoughts")
 	require.ErrorContains(t, err, "is not the newest")
 	_, _, err = workers.Withdraw(ctx, f.Registry, "nobody", "test", "none")

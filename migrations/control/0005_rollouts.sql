@@ -553,12 +553,13 @@ BEGIN
   IF tenantry.setting('current_release') = v.name THEN
     PERFORM tenantry.refuse('TY003', 'release', format('release: new tenants get %s', v.name), 'give them another one first: tenantry release current NAME');
   END IF;
-  SELECT count(*), min(coalesce(t.slug, d.name)) INTO v_n, v_found
+  -- A warm database of it is nobody's and stays so, for new tenants get another release; refill_warm gives it up.
+  SELECT count(*), min(t.slug) INTO v_n, v_found
   FROM tenantry.databases d
-  LEFT JOIN tenantry.tenants t ON t.id = d.tenant_id
+  JOIN tenantry.tenants t ON t.id = d.tenant_id
   WHERE d.release_id = v.id AND d.state NOT IN ('dropping', 'dropped');
   IF v_n > 0 THEN
-    PERFORM tenantry.refuse('TY003', 'release', format('release: databases that stand at %s: %s, such as that of %s', v.name, v_n, v_found),
+    PERFORM tenantry.refuse('TY003', 'release', format('release: tenants that stand at %s: %s, such as %s', v.name, v_n, v_found),
       'releases only go forward: publish one that undoes what you do not want');
   END IF;
   SELECT o.id INTO v_found FROM tenantry.operations o
