@@ -59,7 +59,8 @@ func TestWithdraw(t *testing.T) {
 
 	// Nobody gets it any more, by any door.
 	_, _, err = rollout.Start(ctx, f.Pool, "bad", rollout.Selector{}, policy, "test")
-	require.ErrorContains(t, err, "bad is withdrawn: it divides by zero")
+	require.ErrorIs(t, err, rollout.ErrWithdrawn)
+	require.ErrorContains(t, err, "it divides by zero")
 	_, err = f.Jobs.Submit(ctx, jobs.Migrate{Tenant: "a", Release: "bad"}, nil)
 	require.ErrorIs(t, err, jobs.ErrConflict)
 	_, err = f.Pool.Exec(ctx, `UPDATE tenantry.settings SET value = '"bad"' WHERE key = 'current_release'`)

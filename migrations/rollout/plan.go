@@ -53,11 +53,15 @@ func MakeWithout(ctx context.Context, db DB, release string, s Selector, p Polic
 	}
 	var target int64
 	var name string
+	var withdrawn *string
 	err := db.QueryRow(ctx, `
-		SELECT r.seq, r.name FROM tenantry.releases r
-		WHERE r.name = $1 OR ($1 = '' AND r.seq = (SELECT max(seq) FROM tenantry.releases WHERE withdrawn_at IS NULL))`, release).Scan(&target, &name)
+		SELECT r.seq, r.name, r.withdrawn_for FROM tenantry.releases r
+		WHERE r.name = $1 OR ($1 = '' AND r.seq = (SELECT max(seq) FROM tenantry.releases WHERE withdrawn_at IS NULL))`, release).Scan(&target, &name, &withdrawn)
 	if err != nil {
 		return Plan{}, fmt.Errorf("release %q: %w", release, noRows(err, ErrNoRelease))
+	}
+	if withdrawn != nil {
+		return Plan{}, fmt.Errorf("release %q: %w: %s", release, ErrWithdrawn, *withdrawn)
 	}
 	candidates, err := candidates(ctx, db, s)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 // Errors of reading.
 var (
 	ErrNoRelease = errors.New("there is no such release: see tenantry release list")
+	ErrWithdrawn = errors.New("it is withdrawn")
 	ErrNoRollout = errors.New("there is no such rollout: see tenantry rollout history")
 )
 
