@@ -59,9 +59,11 @@ func TestWithdraw(t *testing.T) {
 
 	// Nobody gets it any more, by any door.
 	_, _, err = rollout.Start(ctx, f.Pool, "bad", rollout.Selector{}, policy, "test")
-	require.ErrorIs(t, err, rollout.ErrWithdrawn)
+	require.ErrorIs(t, err, release.ErrWithdrawn)
 	require.ErrorContains(t, err, "it divides by zero")
 	_, err = f.Jobs.Submit(ctx, jobs.Migrate{Tenant: "a", Release: "bad"}, nil)
+	require.ErrorIs(t, err, jobs.ErrConflict)
+	_, err = f.Jobs.Retry(ctx, scan[string](t, f, `SELECT id FROM tenantry.operations WHERE kind = 'migrate' AND state = 'failed' LIMIT 1`))
 	require.ErrorIs(t, err, jobs.ErrConflict)
 	_, err = f.Pool.Exec(ctx, `UPDATE tenantry.settings SET value = '"bad"' WHERE key = 'current_release'`)
 	require.ErrorContains(t, err, "withdrawn")
@@ -69,6 +71,8 @@ func TestWithdraw(t *testing.T) {
 	require.ErrorContains(t, err, "is withdrawn")
 	_, err = f.Pool.Exec(ctx, `UPDATE tenantry.releases SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawn_for = NULL, kept_files = NULL WHERE name = 'bad'`)
 	require.ErrorContains(t, err, "never changes")
+
+	require.ErrorIs(t, f.TryPublish(ctx, bad, "bad"), release.ErrWithdrawn)
 
 	// What tenants have of it is not forgotten.
 	require.ErrorIs(t, f.TryPublish(ctx, fleettest.Extended(sample, `CREATE TABLE other (name text PRIMARY KEY)`), "forgets"), release.ErrNotExtended)

@@ -436,6 +436,9 @@ BEGIN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s', $1, v_op.state), 'only parked, retrying, failed or cancelled operations can be retried');
   END IF;
   PERFORM tenantry.refuse_insiders(k) FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+  IF v_op.kind = 'migrate' AND v_op.args ? 'release' THEN
+    PERFORM tenantry.usable_release(v_op.args ->> 'release');
+  END IF;
   IF v_op.kind IN ('delete', 'purge') AND v_op.finished_at IS NOT NULL THEN
     PERFORM tenantry.check_mass(v_op.kind, v_tenant, v_op.args ->> 'force');
   END IF;

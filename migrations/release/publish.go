@@ -16,7 +16,7 @@ const maxPublisher = 200
 // Publish stores a release in the control database, in the caller's transaction; it is there once the caller commits.
 // The same name with the same content succeeds again and says AlreadyPublished. The same name with other content is
 // [ErrChanged]; a release that does not begin with all files of the newest one that is not withdrawn, unchanged, is [ErrNotExtended]; both
-// come as a [*ChangedError]. Publishing takes turns: a second caller waits until the first transaction ends.
+// come as a [*ChangedError]. A name whose release was withdrawn is not given again: [ErrWithdrawn]. Publishing takes turns: a second caller waits until the first transaction ends.
 func Publish(ctx context.Context, tx pgx.Tx, rel *Release, name, by string) (Published, error) {
 	switch {
 	case !isName(name):
@@ -52,6 +52,9 @@ func publish(ctx context.Context, tx pgx.Tx, rel *Release, name, by string) (Pub
 
 // again answers the publishing of a name that is taken.
 func again(ctx context.Context, q Querier, existing Published, rel *Release) (Published, error) {
+	if w := existing.Withdrawn; w != nil {
+		return Published{}, fmt.Errorf("%w: %s; %s", ErrWithdrawn, w.Reason, newNameFix)
+	}
 	if existing.Checksum == rel.Checksum {
 		existing.AlreadyPublished = true
 		return existing, nil

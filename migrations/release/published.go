@@ -39,6 +39,9 @@ type Withdrawal struct {
 	KeptFiles int `json:"kept_files"`
 }
 
+// ErrWithdrawn says that the release of a name was taken back.
+var ErrWithdrawn = errors.New("it is withdrawn")
+
 // ErrNotFound says that no release has the ID or name.
 var ErrNotFound = errors.New("no such release")
 

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/migrations/release"
 )
 
 // Errors of reading.
 var (
 	ErrNoRelease = errors.New("there is no such release: see tenantry release list")
-	ErrWithdrawn = errors.New("it is withdrawn")
+	ErrWithdrawn = release.ErrWithdrawn
 	ErrNoRollout = errors.New("there is no such rollout: see tenantry rollout history")
 )
 
