@@ -53,7 +53,7 @@ func (t *toolbox) migrate(ctx context.Context, r *run) (done, error) {
 }
 
 // applyRelease works as the tenant's migrator, whose session can do nothing outside this database. It holds the database's lock
-// (apply.LockKey) and then asks whether it is still the newest attempt: what an older one has open is ended first.
+// (gentle.LockKey) and then asks whether it is still the newest attempt: what an older one has open is ended first.
 func (t *toolbox) applyRelease(ctx context.Context, r *run, home tenants.Home, releaseID string, result *migrated) (err error) {
 	if r.Attempt() > 1 {
 		node, err := t.reg.Node(ctx, home.NodeID)

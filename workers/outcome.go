@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/poolcache"
 	"github.com/avenit/tenantry/tenants/provision"
@@ -130,7 +131,7 @@ func transient(err, cause error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "XX000" && strings.HasPrefix(pg.Message, "tuple concurrently") {
 		return true
 	}
-	return errors.Is(err, provision.ErrTemplateLost) || apply.Classify(err) != apply.Permanent
+	return errors.Is(err, provision.ErrTemplateLost) || gentle.Classify(err) != gentle.Permanent
 }
 
 // problemOf says an error in the ledger's form.

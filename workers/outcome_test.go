@@ -19,7 +19,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/tenants/poolcache"
 	"github.com/avenit/tenantry/tenants/provision"
 )
@@ -94,7 +94,7 @@ func TestFate(t *testing.T) {
 		{"connection failure by SQLSTATE", state("08006"), nil, fresh, outcomeRetry, outcomeRetry},
 		{"disk full", state("53100"), nil, fresh, outcomeRetry, outcomeRetry},
 		{"lock not to be had", state("55P03"), nil, fresh, outcomeRetry, outcomeRetry},
-		{"held by another migrator", &apply.LockedError{}, nil, fresh, outcomeRetry, outcomeRetry},
+		{"held by another migrator", &gentle.LockedError{}, nil, fresh, outcomeRetry, outcomeRetry},
 		{"timeout of the job", errors.New("whatever came of it"), context.DeadlineExceeded, fresh, outcomeRetry, outcomeRetry},
 		{"timeout of a query", fmt.Errorf("record step: %w", context.DeadlineExceeded), nil, fresh, outcomeRetry, outcomeRetry},
 		{"transient, last attempt", state("40P01"), nil, last, outcomeParked, outcomeParked},

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 // follow watches operations until each has ended and shows how far they are: a line of bars on a terminal, a line a change
@@ -47,7 +47,7 @@ func followOne(ctx context.Context, client *jobs.Client, op *jobs.Operation, sho
 			}
 			err = watched
 		}
-		if err == nil || ctx.Err() != nil || apply.Classify(err) != apply.Transient {
+		if err == nil || ctx.Err() != nil || gentle.Classify(err) != gentle.Transient {
 			return err
 		}
 		show.away(err)

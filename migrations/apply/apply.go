@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -29,8 +30,8 @@ type Result struct {
 // Options.OwnerRole, must be allowed to create schemas in the database. When Apply returns, the connection's settings
 // are those it was opened with and its role is the session's own; after an error it may be closed.
 //
-// Typed errors: [*DivergedError], [*StatementError], [*BlockedError], [*LockedError], [*UnresolvedError],
-// [ErrOutcomeUnknown]. [Classify] tells which are worth another call. Ending the context rolls back what is not
+// Typed errors: [*DivergedError], [*StatementError], [*UnresolvedError], [*gentle.BlockedError],
+// [*gentle.LockedError], [gentle.ErrOutcomeUnknown]. [gentle.Classify] tells which are worth another call. Ending the context rolls back what is not
 // committed.
 func Apply(ctx context.Context, conn *pgx.Conn, rel *release.Release, opts Options) (Result, error) {
 	begun := time.Now()
@@ -38,14 +39,16 @@ func Apply(ctx context.Context, conn *pgx.Conn, rel *release.Release, opts Optio
 	if err := opts.validate(rel); err != nil {
 		return Result{Release: rel.Name}, fmt.Errorf("apply release: %w", err)
 	}
-	s := &session{conn: conn.PgConn(), opts: opts, rel: rel}
-	err := s.apply(ctx)
+	s := &session{opts: opts, rel: rel}
+	err := s.apply(ctx, conn)
 	result := Result{
 		Release:  rel.Name,
 		Applied:  s.applied,
 		Pending:  s.pending,
-		Retries:  s.retries,
 		Duration: time.Since(begun),
+	}
+	if s.Session != nil {
+		result.Retries = s.Retries()
 	}
 	if err != nil {
 		return result, fmt.Errorf("apply release %s: %w", rel.Name, err)
@@ -53,12 +56,12 @@ func Apply(ctx context.Context, conn *pgx.Conn, rel *release.Release, opts Optio
 	return result, nil
 }
 
-func (s *session) apply(ctx context.Context) error {
-	defer s.close(ctx)
-	h, err := s.open(ctx)
+func (s *session) apply(ctx context.Context, conn *pgx.Conn) error {
+	h, err := s.open(ctx, conn)
 	if err != nil {
 		return err
 	}
+	defer s.Close(ctx)
 	plan, err := compare(s.rel, h)
 	if err != nil {
 		return err
@@ -89,22 +92,22 @@ func (s *session) apply(ctx context.Context) error {
 
 // stand records at which release the database stands when there was nothing to run that could have recorded it.
 func (s *session) stand(ctx context.Context) error {
-	replies, err := s.do(ctx, "read release", command{sql: metaSQL, keep: true})
+	replies, err := s.Do(ctx, "read release", gentle.Command{SQL: metaSQL, Keep: true})
 	if err != nil || parseStanding(replies[0]) == (standing{s.rel.Name, s.rel.ID}) {
 		return err
 	}
 	s.opts.Crash(PointRelease)
-	_, err = s.do(ctx, "record release", s.releaseCommand())
+	_, err = s.Do(ctx, "record release", s.releaseCommand())
 	return err
 }
 
 // bootstrap makes the schema of the history in one transaction.
 func (s *session) bootstrap(ctx context.Context) error {
-	commands := make([]command, len(bootstrapSQL))
+	commands := make([]gentle.Command, len(bootstrapSQL))
 	for i, sql := range bootstrapSQL {
-		commands[i].sql = sql
+		commands[i].SQL = sql
 	}
-	if _, err := s.do(ctx, "make schema _tenantry", commands...); err != nil {
+	if _, err := s.Do(ctx, "make schema _tenantry", commands...); err != nil {
 		return err
 	}
 	s.opts.Crash(PointPrepared)
@@ -112,8 +115,8 @@ func (s *session) bootstrap(ctx context.Context) error {
 }
 
 // releaseCommand records at which release the database stands.
-func (s *session) releaseCommand() command {
-	return command{sql: releaseSQL, args: []string{s.rel.Name, s.rel.ID}}
+func (s *session) releaseCommand() gentle.Command {
+	return gentle.Command{SQL: releaseSQL, Args: []string{s.rel.Name, s.rel.ID}}
 }
 
 func (s *session) run(ctx context.Context, u unit) error {
@@ -134,7 +137,7 @@ func (s *session) failed(u unit, statement release.Statement, err error) *Statem
 		File:        u.file.Name,
 		Line:        errorLine(statement, err),
 		StatementNo: statement.No,
-		SQLState:    sqlState(err),
+		SQLState:    gentle.SQLState(err),
 		Applied:     s.applied,
 		Total:       s.pending,
 		Err:         err,

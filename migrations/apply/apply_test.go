@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -122,7 +123,7 @@ func TestApplyResumesFileInTransaction(t *testing.T) {
 	require.Equal(t, "42P01", failure.SQLState)
 	require.Equal(t, 1, failure.Applied)
 	require.Equal(t, 5, failure.Total)
-	require.Equal(t, apply.Permanent, apply.Classify(err))
+	require.Equal(t, gentle.Permanent, gentle.Classify(err))
 	require.Equal(t, 1, result.Applied)
 	require.Equal(t, 1, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"))
 	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM pg_class WHERE relname = 'b'"))
@@ -173,8 +174,8 @@ func TestApplyFailsAtCommit(t *testing.T) {
 		INSERT INTO b VALUES (1)`)
 	_, err := tn.apply(t, rel, tn.options())
 	require.ErrorContains(t, err, "apply 1_a.sql, COMMIT: ERROR: insert or update on table")
-	require.NotErrorIs(t, err, apply.ErrOutcomeUnknown)
-	require.Equal(t, apply.Permanent, apply.Classify(err))
+	require.NotErrorIs(t, err, gentle.ErrOutcomeUnknown)
+	require.Equal(t, gentle.Permanent, gentle.Classify(err))
 	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"))
 }
 
@@ -211,7 +212,7 @@ func TestApplyNeedsTheOwnersRole(t *testing.T) {
 	opts.OwnerRole = `no "such" role`
 	_, err := tn.apply(t, releaseOf(t, "1", "1_a.sql", "SELECT 1"), opts)
 	require.ErrorContains(t, err, `open session: ERROR: role "no "such" role" does not exist`)
-	require.Equal(t, apply.Permanent, apply.Classify(err))
+	require.Equal(t, gentle.Permanent, gentle.Classify(err))
 }
 
 // Whatever a file sets is over with the file, and the session is afterwards as it was.
@@ -263,7 +264,7 @@ func TestApplyStopsWithTheContext(t *testing.T) {
 	}
 	_, err := apply.Apply(ctx, tn.connect(t), rel, opts)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, apply.Transient, apply.Classify(err))
+	require.Equal(t, gentle.Transient, gentle.Classify(err))
 	var failure *apply.StatementError
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, "2_b.sql", failure.File)

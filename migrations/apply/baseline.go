@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -35,11 +36,11 @@ func Baseline(ctx context.Context, tx pgx.Tx, rel *release.Release, files []rele
 
 func baseline(ctx context.Context, tx pgx.Tx, rel *release.Release, files []release.File, opts Options) error {
 	var locked bool
-	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, LockKey).Scan(&locked); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, gentle.LockKey).Scan(&locked); err != nil {
 		return fmt.Errorf("take the lock on the database: %w", err)
 	}
 	if !locked {
-		return &LockedError{}
+		return &gentle.LockedError{}
 	}
 	if opts.OwnerRole != "" {
 		if _, err := tx.Exec(ctx, "SET LOCAL ROLE "+pgx.Identifier{opts.OwnerRole}.Sanitize()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -106,7 +107,7 @@ func (tn *tenant) isCancelled(t *testing.T, rel *release.Release, when death) bo
 		return false
 	}
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, apply.Transient, apply.Classify(err))
+	require.Equal(t, gentle.Transient, gentle.Classify(err))
 	return true
 }
 

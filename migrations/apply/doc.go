@@ -16,21 +16,18 @@
 //
 // # What keeps others safe
 //
-// One session at a time changes a database: the advisory lock [LockKey], taken by polling because waiting for it would
-// deadlock with CONCURRENTLY. In a transaction every lock is waited for only shortly ([LockPolicy]), so that an ALTER
-// never queues the tenant's own queries behind it for long; then everything is rolled back, and it is tried again when
-// those are gone who hold the tables. They are found by looking, without queueing: a report of an hour costs the tenant's
-// users one short stall, not one at every try. An autovacuum in the way is ended, as PostgreSQL does for who waits longer.
-// CONCURRENTLY runs without a lock timeout, which would leave an invalid index.
+// The session is one of package gentle: one at a time changes a database, no lock on a table is waited for in its queue for
+// longer than [gentle.LockPolicy] says, and who holds the tables is waited for by looking. A file that runs in a transaction
+// is rolled back and tried again as a whole. CONCURRENTLY runs without a lock timeout, which would leave an invalid index.
 //
 // Before anything runs, the history is compared with the release. A statement that was applied with other text, that the
 // release does not have, or a gap is [ErrDiverged] and nothing is run.
 //
 // # Errors
 //
-// [Classify] gives every error its fate. [StatementError] says which statement of which file failed and how much is
-// applied. A connection that is lost while COMMIT is under way is [ErrOutcomeUnknown]: nothing is guessed, the next call
-// looks at the history.
+// [gentle.Classify] gives every error its fate. [StatementError] says which statement of which file failed and how much is
+// applied. A connection that is lost while COMMIT is under way is [gentle.ErrOutcomeUnknown]: nothing is guessed, the next
+// call looks at the history.
 //
 // # Cost
 //

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 // Status of a statement in a database's history.
@@ -47,20 +49,20 @@ type history struct {
 }
 
 // historyCommand reads what a plan is made of. It ends a part of its own, since it fails on a database without a history.
-func historyCommand() command {
-	return command{sql: entriesSQL + entriesFromSQL, keep: true, cut: true}
+func historyCommand() gentle.Command {
+	return gentle.Command{SQL: entriesSQL + entriesFromSQL, Keep: true, Cut: true}
 }
 
 // parseHistory reads the reply to historyCommand.
-func parseHistory(r reply) (history, error) {
-	if isMissing(r.err) {
+func parseHistory(r gentle.Reply) (history, error) {
+	if isMissing(r.Err) {
 		return history{}, nil
 	}
-	if r.err != nil {
-		return history{}, fmt.Errorf("read history: %w", r.err)
+	if r.Err != nil {
+		return history{}, fmt.Errorf("read history: %w", r.Err)
 	}
 	h := history{exists: true}
-	for _, row := range r.rows {
+	for _, row := range r.Rows {
 		entry, err := parseEntry(row)
 		if err != nil {
 			return history{}, fmt.Errorf("read history: %w", err)
@@ -75,9 +77,9 @@ type standing struct {
 	release, releaseID string
 }
 
-func parseStanding(r reply) standing {
+func parseStanding(r gentle.Reply) standing {
 	var s standing
-	for _, row := range r.rows {
+	for _, row := range r.Rows {
 		switch string(row[0]) {
 		case metaRelease:
 			s.release = string(row[1])

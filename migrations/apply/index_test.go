@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -174,7 +175,7 @@ func TestApplyLeavesABuildInProgressAlone(t *testing.T) {
 	}, testTimeout, testTick)
 	_, err := tn.apply(t, indexRelease(t, "CREATE INDEX CONCURRENTLY a_x ON s.a (x)"), tn.options())
 	require.ErrorContains(t, err, `index "s"."a_x" is being built by another session`)
-	require.Equal(t, apply.Blocked, apply.Classify(err))
+	require.Equal(t, gentle.Blocked, gentle.Classify(err))
 	run(t, writer, "COMMIT")
 	require.NoError(t, <-built)
 	require.Zero(t, number(t, tn.admin, invalidIndexes))

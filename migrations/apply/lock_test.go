@@ -2,14 +2,13 @@ package apply_test
 
 import (
 	"context"
-	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 func TestApplyTwiceAtOnce(t *testing.T) {
@@ -43,43 +42,28 @@ func TestApplyWaitsForTheLock(t *testing.T) {
 	tn := newTenant(t)
 	rel := releaseOf(t, "1", "1_a.sql", "CREATE TABLE a (x int)")
 	holder := tn.connect(t)
-	run(t, holder, "SELECT pg_advisory_lock($1)", apply.LockKey)
+	run(t, holder, "SELECT pg_advisory_lock($1)", gentle.LockKey)
 	run(t, holder, "SET application_name = 'somebody else'")
 
 	opts := tn.options()
 	opts.LockWait = 50 * time.Millisecond
 	_, err := tn.apply(t, rel, opts)
-	var locked *apply.LockedError
+	var locked *gentle.LockedError
 	require.ErrorAs(t, err, &locked)
 	require.Equal(t, int(holder.PgConn().PID()), locked.Holder.PID)
 	require.Equal(t, "somebody else", locked.Holder.ApplicationName)
 	require.GreaterOrEqual(t, locked.Waited, opts.LockWait)
 	require.Regexp(t, `^apply release 1: take the lock on the database: not free after \S+, last held by pid \d+ \(somebody else\)$`, err.Error())
-	require.Equal(t, apply.Blocked, apply.Classify(err))
+	require.Equal(t, gentle.Blocked, gentle.Classify(err))
 	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM pg_namespace WHERE nspname = '_tenantry'"))
 
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var trips atomic.Int64
-	conn := tn.connectThrough(t, func(conn net.Conn) net.Conn {
-		return &countingConn{Conn: conn, trips: &trips, seen: func(n int64) {
-			if n == 10 {
-				cancel()
-			}
-		}}
-	})
-	_, err = apply.Apply(ctx, conn, rel, tn.options())
-	require.ErrorAs(t, err, &locked)
-	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, int(holder.PgConn().PID()), locked.Holder.PID)
-
-	conn = tn.connect(t)
+	conn := tn.connect(t)
 	done := make(chan error)
 	go func() {
 		_, err := apply.Apply(t.Context(), conn, rel, tn.options())
 		done <- err
 	}()
-	run(t, holder, "SELECT pg_advisory_unlock($1)", apply.LockKey)
+	run(t, holder, "SELECT pg_advisory_unlock($1)", gentle.LockKey)
 	require.NoError(t, <-done)
 }
 
@@ -95,13 +79,13 @@ func TestApplyRetriesWhatIsLocked(t *testing.T) {
 	opts := tn.options()
 	opts.LockPolicy.Budget = 100 * time.Millisecond
 	_, err := tn.apply(t, rel, opts)
-	var blocked *apply.BlockedError
+	var blocked *gentle.BlockedError
 	require.ErrorAs(t, err, &blocked)
 	require.Positive(t, blocked.Tries)
-	require.Equal(t, []apply.Session{{PID: int(reader.PgConn().PID()), ApplicationName: "a long report", Holds: "busy"}}, blocked.Sessions)
+	require.Equal(t, []gentle.Holder{{PID: int(reader.PgConn().PID()), ApplicationName: "a long report", Holds: "busy"}}, blocked.Sessions)
 	require.ErrorContains(t, err, "canceling statement due to lock timeout (SQLSTATE 55P03); 0 of 2 statements are applied and stay; gave up after")
 	require.ErrorContains(t, err, "likely in the way: pid ")
-	require.Equal(t, apply.Blocked, apply.Classify(err))
+	require.Equal(t, gentle.Blocked, gentle.Classify(err))
 	var failure *apply.StatementError
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, 2, failure.StatementNo)
@@ -132,7 +116,7 @@ func TestApplyRetriesAloneStatementsThatMayRunAgain(t *testing.T) {
 	opts := tn.options()
 	opts.LockPolicy.Budget = 100 * time.Millisecond
 	_, err := tn.apply(t, rel, opts)
-	var blocked *apply.BlockedError
+	var blocked *gentle.BlockedError
 	require.ErrorAs(t, err, &blocked)
 	require.Zero(t, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"), "the intent is taken back")
 	run(t, reader, "COMMIT")
@@ -161,6 +145,6 @@ func TestApplyStopsWaitingWithTheContext(t *testing.T) {
 	}()
 	_, err := apply.Apply(ctx, tn.connect(t), releaseOf(t, "1", "1_a.sql", "SELECT 1; ALTER TABLE busy ADD COLUMN y int"), opts)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, apply.Transient, apply.Classify(err))
+	require.Equal(t, gentle.Transient, gentle.Classify(err))
 	run(t, reader, "COMMIT")
 }

@@ -3,9 +3,9 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -26,7 +26,7 @@ type Options struct {
 	// bounds it too.
 	LockWait time.Duration
 	// LockPolicy is how locks on tables are waited for, in files that run in a transaction.
-	LockPolicy LockPolicy
+	LockPolicy gentle.LockPolicy
 	// StatementTimeout bounds each statement of a file that runs in a transaction. Defaults to 15 s; negative is
 	// none. Files without a transaction have none: they are where long statements belong.
 	StatementTimeout time.Duration
@@ -39,12 +39,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.LockWait == 0 {
-		o.LockWait = 30 * time.Second
-	}
-	if o.StatementTimeout == 0 {
-		o.StatementTimeout = 15 * time.Second
-	}
+	held := o.session().WithDefaults()
+	o.LockWait, o.LockPolicy, o.StatementTimeout = held.LockWait, held.LockPolicy, held.StatementTimeout
 	if o.Fence == nil {
 		o.Fence = func(context.Context) error { return nil }
 	}
@@ -54,7 +50,6 @@ func (o Options) withDefaults() Options {
 	if o.Crash == nil {
 		o.Crash = func(string) {}
 	}
-	o.LockPolicy = o.LockPolicy.withDefaults()
 	return o
 }
 
@@ -65,8 +60,16 @@ func (o Options) validate(rel *release.Release) error {
 	if rel.Name == "" {
 		return errUnnamed
 	}
-	if o.LockWait < 0 {
-		return fmt.Errorf("LockWait is %v", o.LockWait)
+	return o.session().Validate()
+}
+
+// session gives what is about the session and not about the release.
+func (o Options) session() gentle.Options {
+	return gentle.Options{
+		OwnerRole:        o.OwnerRole,
+		Dedicated:        o.Dedicated,
+		LockWait:         o.LockWait,
+		LockPolicy:       o.LockPolicy,
+		StatementTimeout: o.StatementTimeout,
 	}
-	return o.LockPolicy.validate()
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -88,7 +89,7 @@ func TestCompareDiverged(t *testing.T) {
 			_, err := compare(planRelease(), history{entries: test.entries})
 			require.ErrorIs(t, err, ErrDiverged)
 			require.EqualError(t, err, "the database's history diverges from the release r: "+test.want)
-			require.Equal(t, Permanent, Classify(err))
+			require.Equal(t, gentle.Permanent, gentle.Classify(err))
 		})
 	}
 }

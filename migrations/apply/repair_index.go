@@ -3,9 +3,10 @@ package apply
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 // createIndexRepair finds the index by its name on its table. An index that is invalid is what an interrupted build
@@ -17,47 +18,8 @@ type createIndexRepair struct {
 	resuming     bool
 }
 
-// indexSQL also tells which other session is building the index. A role that may not see what another's session builds
-// sees an empty relid: then any such session counts.
-const indexSQL = `
-SELECT n.nspname, c.relname, i.indisvalid AND i.indisready,
-       coalesce((
-         SELECT p.pid
-         FROM pg_stat_progress_create_index p
-         WHERE p.datname = current_database()
-           AND p.pid <> pg_backend_pid()
-           AND (p.index_relid = i.indexrelid OR p.relid IS NULL)
-         LIMIT 1
-       ), 0)
-FROM pg_index i
-JOIN pg_class c ON c.oid = i.indexrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE i.indrelid = to_regclass($1)
-  AND c.relname = $2`
-
-// index is what the catalog says of one.
-type index struct {
-	exists bool
-	// name is qualified and quoted.
-	name  string
-	valid bool
-	// builder is the process that builds it right now, 0 for none.
-	builder int
-}
-
-func (r *createIndexRepair) find(ctx context.Context) (index, error) {
-	replies, err := r.s.do(ctx, "look at index "+r.index, command{sql: indexSQL, args: []string{r.table, r.index}, keep: true})
-	if err != nil || len(replies[0].rows) == 0 {
-		return index{}, err
-	}
-	found := replies[0]
-	builder, _ := strconv.Atoi(found.text(3))
-	return index{
-		exists:  true,
-		name:    pgx.Identifier{found.text(0), found.text(1)}.Sanitize(),
-		valid:   found.text(2) == "t",
-		builder: builder,
-	}, nil
+func (r *createIndexRepair) find(ctx context.Context) (gentle.Index, error) {
+	return r.s.Index(ctx, r.table, r.index)
 }
 
 func (r *createIndexRepair) look(ctx context.Context) (bool, error) {
@@ -65,9 +27,9 @@ func (r *createIndexRepair) look(ctx context.Context) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case !found.exists:
+	case !found.Exists:
 		return false, nil
-	case found.valid:
+	case found.Valid:
 		// One that is there before the first try is somebody else's: the statement itself says whether that is right.
 		return r.resuming, nil
 	}
@@ -79,22 +41,15 @@ func (r *createIndexRepair) look(ctx context.Context) (bool, error) {
 }
 
 // drop removes an invalid index that nobody is building.
-func (r *createIndexRepair) drop(ctx context.Context, found index) error {
-	if found.builder != 0 {
-		return &BlockedError{
+func (r *createIndexRepair) drop(ctx context.Context, found gentle.Index) error {
+	if found.Builder != 0 {
+		return &gentle.BlockedError{
 			Tries:    1,
-			Sessions: []Session{{PID: found.builder, Holds: found.name}},
-			Err:      fmt.Errorf("index %s is being built by another session", found.name),
+			Sessions: []gentle.Holder{{PID: found.Builder, Holds: found.Name}},
+			Err:      fmt.Errorf("index %s is being built by another session", found.Name),
 		}
 	}
-	return r.s.dropIndex(ctx, found.name)
-}
-
-// dropIndex drops without blocking others, waiting for old transactions as long as it takes.
-func (s *session) dropIndex(ctx context.Context, name string) error {
-	_, err := s.do(ctx, "drop invalid index "+name,
-		append(s.aloneTimeouts(0), command{sql: "DROP INDEX CONCURRENTLY IF EXISTS " + name})...)
-	return err
+	return r.s.DropIndex(ctx, found.Name)
 }
 
 func (r *createIndexRepair) verify(ctx context.Context) error {
@@ -102,9 +57,9 @@ func (r *createIndexRepair) verify(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case !found.exists:
+	case !found.Exists:
 		return fmt.Errorf("the statement succeeded, but there is no index %s on %s: another relation has its name", r.index, r.table)
-	case !found.valid:
+	case !found.Valid:
 		return fmt.Errorf("the statement succeeded, but index %s is not valid", r.index)
 	}
 	return nil
@@ -115,7 +70,7 @@ func (r *createIndexRepair) clear(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if found.exists && !found.valid {
+	if found.Exists && !found.Valid {
 		return true, r.drop(ctx, found)
 	}
 	return true, nil
@@ -136,11 +91,11 @@ WHERE c.oid = to_regclass($1)`
 
 // state reports whether the index exists, and whether it is whole.
 func (r *dropIndexRepair) state(ctx context.Context) (exists, valid bool, err error) {
-	replies, err := r.s.do(ctx, "look at index "+r.index, command{sql: indexStateSQL, args: []string{r.index}, keep: true})
-	if err != nil || len(replies[0].rows) == 0 {
+	replies, err := r.s.Do(ctx, "look at index "+r.index, gentle.Command{SQL: indexStateSQL, Args: []string{r.index}, Keep: true})
+	if err != nil || len(replies[0].Rows) == 0 {
 		return false, false, err
 	}
-	return true, replies[0].text(0) == "t", nil
+	return true, replies[0].Text(0) == "t", nil
 }
 
 func (r *dropIndexRepair) look(ctx context.Context) (bool, error) {
@@ -203,12 +158,12 @@ func (r *reindexRepair) look(ctx context.Context) (bool, error) {
 func (r *reindexRepair) verify(context.Context) error { return nil }
 
 func (r *reindexRepair) clear(ctx context.Context) (bool, error) {
-	replies, err := r.s.do(ctx, "look for remains of REINDEX", command{sql: reindexRemainsSQL, args: []string{r.relation}, keep: true})
+	replies, err := r.s.Do(ctx, "look for remains of REINDEX", gentle.Command{SQL: reindexRemainsSQL, Args: []string{r.relation}, Keep: true})
 	if err != nil {
 		return false, err
 	}
-	for _, row := range replies[0].rows {
-		if err := r.s.dropIndex(ctx, pgx.Identifier{string(row[0]), string(row[1])}.Sanitize()); err != nil {
+	for _, row := range replies[0].Rows {
+		if err := r.s.DropIndex(ctx, pgx.Identifier{string(row[0]), string(row[1])}.Sanitize()); err != nil {
 			return false, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -34,7 +35,7 @@ func TestApplyAsksWhatLookingCannotTell(t *testing.T) {
 				require.ErrorAs(t, err, &unresolved)
 				require.Equal(t, apply.UnresolvedError{Version: "2", File: "2_b.sql", Line: 3, StatementNo: 1, Kind: "DoStmt"}, *unresolved)
 				require.ErrorContains(t, err, "UPDATE _tenantry.schema_history SET status = 'done' WHERE version = '2' AND statement_no = 1")
-				require.Equal(t, apply.Permanent, apply.Classify(err))
+				require.Equal(t, gentle.Permanent, gentle.Classify(err))
 			}
 			conn := tn.connect(t)
 			require.ErrorIs(t, apply.Resolve(t.Context(), conn, "1", 1, outcome, tn.options()), apply.ErrNothingToResolve)

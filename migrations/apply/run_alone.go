@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -16,7 +17,7 @@ func (s *session) runAlone(ctx context.Context, u unit) error {
 	repair := s.repairOf(u)
 	if !u.resuming {
 		s.opts.Crash(PointAloneBefore)
-		if _, err := s.do(ctx, "record intent", s.intentCommand(u, statement)); err != nil {
+		if _, err := s.Do(ctx, "record intent", s.intentCommand(u, statement)); err != nil {
 			return s.failed(u, statement, err)
 		}
 		s.opts.Crash(PointAloneIntent)
@@ -62,12 +63,12 @@ func (s *session) act(ctx context.Context, u unit, repair repair) error {
 		return s.failed(u, statement, err)
 	}
 	failure := s.failed(u, statement, err)
-	if !isRefusal(err) {
+	if !gentle.IsRefusal(err) {
 		return failure
 	}
 	clean, err := repair.clear(ctx)
 	if err == nil && clean {
-		_, err = s.do(ctx, "take intent back", command{sql: forgetSQL, args: []string{u.file.Version, strconv.Itoa(statement.No)}})
+		_, err = s.Do(ctx, "take intent back", gentle.Command{SQL: forgetSQL, Args: []string{u.file.Version, strconv.Itoa(statement.No)}})
 	}
 	if err != nil {
 		return fmt.Errorf("%w; %w", failure, err)
@@ -83,26 +84,26 @@ const askLockTimeout = 2 * time.Second
 func (s *session) send(ctx context.Context, u unit) error {
 	statement := u.statements[0]
 	once := func(lockTimeout time.Duration) error {
-		replies, err := s.exchange(ctx, append(s.aloneTimeouts(lockTimeout), command{sql: statement.SQL}))
+		replies, err := s.Exchange(ctx, append(s.AloneTimeouts(lockTimeout), gentle.Command{SQL: statement.SQL}))
 		if err != nil {
 			return err
 		}
-		return replies[len(replies)-1].err
+		return replies[len(replies)-1].Err
 	}
 	switch {
 	case statement.Alone.Patient:
 		return once(0)
 	case statement.Alone.Repair == release.RepairRerun:
-		return s.retry(ctx, u, once)
+		return s.Retry(ctx, namesOf(u), once)
 	default:
 		return once(askLockTimeout)
 	}
 }
 
-func (s *session) intentCommand(u unit, statement release.Statement) command {
-	return command{
-		sql: intentSQL,
-		args: []string{
+func (s *session) intentCommand(u unit, statement release.Statement) gentle.Command {
+	return gentle.Command{
+		SQL: intentSQL,
+		Args: []string{
 			u.file.Version, u.file.Name, strconv.Itoa(statement.No), statement.Hash, s.opts.OperationID, s.rel.Name,
 		},
 	}
@@ -110,18 +111,18 @@ func (s *session) intentCommand(u unit, statement release.Statement) command {
 
 // recordDone turns the intent into a record, together with the release when the unit is the last.
 func (s *session) recordDone(ctx context.Context, u unit, took time.Duration) error {
-	commands := []command{{
-		sql:  doneSQL,
-		args: []string{u.file.Version, strconv.Itoa(u.statements[0].No), strconv.FormatInt(took.Milliseconds(), 10)},
+	commands := []gentle.Command{{
+		SQL:  doneSQL,
+		Args: []string{u.file.Version, strconv.Itoa(u.statements[0].No), strconv.FormatInt(took.Milliseconds(), 10)},
 	}}
 	if u.last {
 		commands = append(commands, s.releaseCommand())
 	}
-	replies, err := s.do(ctx, "record effect", commands...)
+	replies, err := s.Do(ctx, "record effect", commands...)
 	if err != nil {
 		return err
 	}
-	if replies[0].tag.RowsAffected() != 1 {
+	if replies[0].Tag.RowsAffected() != 1 {
 		return errors.New("record effect: the intent is gone from the history")
 	}
 	return nil

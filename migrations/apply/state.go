@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -44,13 +45,13 @@ func (s Standing) Unfinished() *Entry {
 // State reads where a database stands. It takes no lock and changes nothing; one round trip. A database that nothing was
 // ever applied to has the zero Standing. The connection's role must be allowed to read _tenantry.
 func State(ctx context.Context, conn *pgx.Conn) (Standing, error) {
-	replies, err := exchange(ctx, conn.PgConn(), []command{{sql: timedSQL, keep: true}, {sql: metaSQL, keep: true, cut: true}}, nil)
+	replies, err := gentle.Exchange(ctx, conn, []gentle.Command{{SQL: timedSQL, Keep: true}, {SQL: metaSQL, Keep: true, Cut: true}})
 	if err != nil {
 		return Standing{}, fmt.Errorf("read state: %w", err)
 	}
 	h, err := parseHistory(replies[0])
 	if err == nil && h.exists {
-		err = replies[1].err
+		err = replies[1].Err
 	}
 	if err != nil {
 		return Standing{}, fmt.Errorf("read state: %w", err)

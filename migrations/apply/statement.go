@@ -7,16 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
-
-// sqlState returns the server's code, "" when the error is not the server's.
-func sqlState(err error) string {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgErr.Code
-	}
-	return ""
-}
 
 // errorLine returns the line of the file that the server's error points at, else the one on which the statement begins.
 func errorLine(statement release.Statement, err error) int {
@@ -32,4 +25,13 @@ func errorLine(statement release.Statement, err error) int {
 // place names a statement for progress.
 func place(file *release.File, statement release.Statement) string {
 	return fmt.Sprintf("%s:%d", file.Name, statement.Line)
+}
+
+// namesOf gives every word of a unit's statements that could be the name of a relation.
+func namesOf(u unit) []string {
+	texts := make([]string, len(u.statements))
+	for i, statement := range u.statements {
+		texts[i] = statement.SQL
+	}
+	return gentle.Names(texts...)
 }

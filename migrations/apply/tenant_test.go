@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/release"
 )
 
@@ -132,7 +133,7 @@ func (tn *tenant) options() apply.Options {
 		OwnerRole:   tn.owner,
 		OperationID: "op_test",
 		LockWait:    testTimeout,
-		LockPolicy: apply.LockPolicy{
+		LockPolicy: gentle.LockPolicy{
 			Timeouts: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond},
 			Pause:    time.Millisecond,
 			MaxPause: 10 * time.Millisecond,

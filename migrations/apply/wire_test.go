@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 // countingConn counts round trips: reads that follow a write.
@@ -17,8 +18,6 @@ type countingConn struct {
 	net.Conn
 	wrote atomic.Bool
 	trips *atomic.Int64
-	// seen is told the count once a round trip is over; nil for nobody.
-	seen func(trips int64)
 }
 
 func (c *countingConn) Write(b []byte) (int, error) {
@@ -29,9 +28,7 @@ func (c *countingConn) Write(b []byte) (int, error) {
 func (c *countingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.wrote.Swap(false) {
-		if trips := c.trips.Add(1); c.seen != nil {
-			c.seen(trips)
-		}
+		c.trips.Add(1)
 	}
 	return n, err
 }
@@ -97,8 +94,8 @@ func TestLostAnswerToCommitIsNotGuessed(t *testing.T) {
 	opts := tn.options()
 	opts.Crash = func(point string) { armed.Store(point == apply.PointTxExecuted) }
 	result, err := apply.Apply(t.Context(), conn, rel, opts)
-	require.ErrorIs(t, err, apply.ErrOutcomeUnknown)
-	require.Equal(t, apply.Transient, apply.Classify(err))
+	require.ErrorIs(t, err, gentle.ErrOutcomeUnknown)
+	require.Equal(t, gentle.Transient, gentle.Classify(err))
 	require.Zero(t, result.Applied, "what is not known is not claimed")
 	hangUp(t, conn)
 	require.Equal(t, 2, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history"), "it was committed")
@@ -123,7 +120,7 @@ func TestKilledBackendIsTransient(t *testing.T) {
 			}
 			_, err := apply.Apply(t.Context(), conn, rel, opts)
 			require.Error(t, err)
-			require.Equal(t, apply.Transient, apply.Classify(err), err.Error())
+			require.Equal(t, gentle.Transient, gentle.Classify(err), err.Error())
 			tn.mustApply(t, rel)
 			require.Equal(t, 2, number(t, tn.admin, "SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'"))
 		})

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/preflight"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/workers/fleettest"
@@ -327,7 +327,7 @@ SELECT 1;`)
 	}
 	begin("holds", "report", "BEGIN", "SELECT FROM customers")
 	begin("open", "console", "BEGIN", "SELECT FROM orders")
-	_, err := begin("locked", "other").Exec(t.Context(), "SELECT pg_advisory_lock($1)", apply.LockKey)
+	_, err := begin("locked", "other").Exec(t.Context(), "SELECT pg_advisory_lock($1)", gentle.LockKey)
 	require.NoError(t, err)
 	report := look(t, f, preflight.Options{LongTransaction: time.Millisecond, QuestionTimeout: time.Second})
 	require.Empty(t, report.Blocked)

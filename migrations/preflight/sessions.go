@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 )
 
 // hold is what somebody holds in a tenant's database: an old transaction, a prepared one, the lock of who changes it.
@@ -79,7 +79,7 @@ func (n *nodeLook) holds(ctx context.Context, databases []string, old time.Durat
 	defer n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, factsTimeout)
 	defer cancel()
-	rows, err := n.conn.Query(ctx, holdsSQL, databases, old.Seconds(), apply.LockKey)
+	rows, err := n.conn.Query(ctx, holdsSQL, databases, old.Seconds(), gentle.LockKey)
 	if err != nil {
 		return nil, fmt.Errorf("look who holds what: %w", err)
 	}

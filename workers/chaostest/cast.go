@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers"
@@ -183,7 +183,7 @@ func (c *trial) everywhere(slugs []string, work func(ctx context.Context, slug s
 		g.Go(func() error {
 			for {
 				err := c.within(ctx, slug, work)
-				if apply.Classify(err) != apply.Transient {
+				if gentle.Classify(err) != gentle.Transient {
 					return err
 				}
 				select {

@@ -1,14 +1,12 @@
-package apply
+package gentle
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/avenit/tenantry/migrations/release"
 )
 
-func TestNamesIn(t *testing.T) {
+func TestNames(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string][]string{
 		``:                                 nil,
@@ -18,8 +16,8 @@ func TestNamesIn(t *testing.T) {
 		`DO $$ ALTER TABLE t $$`:           {"$$", "alter", "do", "t", "table"},
 		`"a""b`:                            {"a", "b"},
 	} {
-		require.Equal(t, want, namesIn([]release.Statement{{SQL: sql}}), sql)
+		require.Equal(t, want, Names(sql), sql)
 	}
-	require.Equal(t, `{"a","b\\c","d\"e"}`, textArray([]string{"a", `b\c`, `d"e`}))
-	require.Equal(t, `{}`, textArray(nil))
+	require.Equal(t, `{"a","b\\c","d\"e"}`, TextArray([]string{"a", `b\c`, `d"e`}))
+	require.Equal(t, `{}`, TextArray(nil))
 }

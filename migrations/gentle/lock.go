@@ -1,4 +1,4 @@
-package apply
+package gentle
 
 import (
 	"context"
@@ -40,15 +40,15 @@ func lockKey() []string {
 }
 
 // waitForLock polls until the lock is ours, for at most Options.LockWait.
-func (s *session) waitForLock(ctx context.Context) error {
+func (s *Session) waitForLock(ctx context.Context) error {
 	begun := time.Now()
-	poll := []command{
-		{sql: holderSQL, args: lockKey(), keep: true, cut: true},
-		{sql: tryLockSQL, args: lockKey(), keep: true},
+	poll := []Command{
+		{SQL: holderSQL, Args: lockKey(), Keep: true, Cut: true},
+		{SQL: tryLockSQL, Args: lockKey(), Keep: true},
 	}
 	refusal := &LockedError{}
 	for pause := minLockPause; ; pause = min(2*pause, maxLockPause) {
-		replies, err := s.exchange(ctx, poll)
+		replies, err := s.Exchange(ctx, poll)
 		if err != nil && ctx.Err() != nil && refusal.Waited > 0 {
 			refusal.Waited, refusal.Err = time.Since(begun), err
 			return refusal
@@ -56,11 +56,11 @@ func (s *session) waitForLock(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("take the lock on the database: %w", err)
 		}
-		if replies[1].text(0) == "t" {
+		if replies[1].Text(0) == "t" {
 			s.locked = true
 			return nil
 		}
-		refusal.Holder, refusal.Waited = parseSession(replies[0]), time.Since(begun)
+		refusal.Holder, refusal.Waited = parseHolder(replies[0]), time.Since(begun)
 		if refusal.Waited >= s.opts.LockWait {
 			return refusal
 		}
@@ -71,13 +71,13 @@ func (s *session) waitForLock(ctx context.Context) error {
 	}
 }
 
-// parseSession reads the holder, the zero Session when it is gone.
-func parseSession(r reply) Session {
-	if len(r.rows) == 0 {
-		return Session{}
+// parseHolder reads the holder, the zero Holder when it is gone.
+func parseHolder(r Reply) Holder {
+	if len(r.Rows) == 0 {
+		return Holder{}
 	}
-	pid, _ := strconv.Atoi(r.text(0))
-	return Session{PID: pid, ApplicationName: r.text(1)}
+	pid, _ := strconv.Atoi(r.Text(0))
+	return Holder{PID: pid, ApplicationName: r.Text(1)}
 }
 
 // blockersSQL finds who holds locks on tables of this database. Who blocked a statement is not to be known any more
@@ -95,29 +95,29 @@ GROUP BY l.pid, a.application_name, a.xact_start
 ORDER BY a.xact_start NULLS LAST
 LIMIT 5`
 
-// blockers tells who holds the unit's tables; when nobody does, who holds any. It is best effort: it gives nothing when it
+// blockers tells who holds the relations of those names; when nobody does, who holds any. It is best effort: it gives nothing when it
 // cannot look.
-func (s *session) blockers(ctx context.Context, u unit) []Session {
+func (s *Session) blockers(ctx context.Context, names []string) []Holder {
 	const most = 5
-	var sessions []Session
-	obstacles, err := s.obstacles(ctx, u)
+	var holders []Holder
+	obstacles, err := s.obstacles(ctx, names)
 	for _, o := range obstacles {
-		if last := len(sessions) - 1; last >= 0 && sessions[last].PID == o.PID {
-			sessions[last].Holds += ", " + o.Holds
-		} else if len(sessions) < most {
-			sessions = append(sessions, o.Session)
+		if last := len(holders) - 1; last >= 0 && holders[last].PID == o.PID {
+			holders[last].Holds += ", " + o.Holds
+		} else if len(holders) < most {
+			holders = append(holders, o.Holder)
 		}
 	}
-	if err != nil || len(sessions) > 0 {
-		return sessions
+	if err != nil || len(holders) > 0 {
+		return holders
 	}
-	replies, err := s.exchange(ctx, []command{{sql: blockersSQL, keep: true}})
+	replies, err := s.Exchange(ctx, []Command{{SQL: blockersSQL, Keep: true}})
 	if err != nil {
 		return nil
 	}
-	for _, row := range replies[0].rows {
+	for _, row := range replies[0].Rows {
 		pid, _ := strconv.Atoi(string(row[0]))
-		sessions = append(sessions, Session{PID: pid, ApplicationName: string(row[1]), Holds: string(row[2])})
+		holders = append(holders, Holder{PID: pid, ApplicationName: string(row[1]), Holds: string(row[2])})
 	}
-	return sessions
+	return holders
 }

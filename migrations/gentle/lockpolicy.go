@@ -1,4 +1,4 @@
-package apply
+package gentle
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 //
 // The longest timeout is how long others are made to wait, and some milliseconds for the change itself.
 type LockPolicy struct {
-	// Timeouts are what the first, second, … try waits for locks; later tries take the last. The statements of a file
-	// share it: one that waits makes others wait for what those before it have locked. Defaults to 100 ms, 150 ms, 200 ms.
+	// Timeouts are what the first, second, … try waits for locks; later tries take the last. The statements of a transaction
+	// share it ([SharedTimeout]): one that waits makes others wait for what those before it have locked. Defaults to 100 ms, 150 ms, 200 ms.
 	Timeouts []time.Duration
 	// Pause before the second try. It doubles with each further try, up to MaxPause, and is jittered by half.
 	// Defaults to 100 ms and 5 s.
@@ -24,7 +24,7 @@ type LockPolicy struct {
 	// GiveWay is how long, before each further try, transactions are waited for that hold the tables in question: until
 	// they are gone, without queueing behind them. Then it is tried all the same. Defaults to 10 s.
 	GiveWay time.Duration
-	// Budget is how long one file is tried. Defaults to 2 minutes.
+	// Budget is how long one change, such as a file of a release, is tried. Defaults to 2 minutes.
 	Budget time.Duration
 }
 
@@ -64,9 +64,9 @@ func (p LockPolicy) timeout(try int) time.Duration {
 	return p.Timeouts[min(try, len(p.Timeouts)-1)]
 }
 
-// shared is what each of n statements of a transaction waits for a lock, so that together they hardly wait for longer than one
+// SharedTimeout is what each of n statements of a transaction waits for a lock, so that together they hardly wait for longer than one
 // would. It is at least a quarter: with less, a long file on busy tables would not come through.
-func shared(timeout time.Duration, n int) time.Duration {
+func SharedTimeout(timeout time.Duration, n int) time.Duration {
 	return max(timeout/time.Duration(min(max(n, 1), 4)), time.Millisecond)
 }
 

@@ -1,4 +1,4 @@
-package apply
+package gentle
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 // obstacle is a transaction of another session that holds a table, or what belongs to one, of what is to be run.
 type obstacle struct {
-	Session
+	Holder
 	// transaction identifies it for as long as it lasts.
 	transaction string
 	// maintained is the quoted table when all it holds there is the lock of VACUUM and its like, else "".
@@ -23,15 +23,15 @@ const (
 	maxLookPause = 250 * time.Millisecond
 )
 
-// giveWay waits for at least pause and then, for most at most, until the transactions are gone that hold the unit's tables
+// giveWay waits for at least pause and then, for most at most, until the transactions are gone that hold the relations
 // now, or that were seen to hold them for longer than a try would wait. A request that waited in the queue instead would make
 // everybody else wait behind it.
-func (s *session) giveWay(ctx context.Context, u unit, pause, most time.Duration) error {
+func (s *Session) giveWay(ctx context.Context, names []string, pause, most time.Duration) error {
 	begun := time.Now()
 	w := watch{patience: s.opts.LockPolicy.longest(), since: map[string]time.Time{}}
 	nudged := false
 	for look := minLookPause; ; look = min(2*look, maxLookPause) {
-		obstacles, err := s.obstacles(ctx, u)
+		obstacles, err := s.obstacles(ctx, names)
 		if err != nil {
 			return err
 		}
@@ -90,8 +90,8 @@ func maintained(obstacles []obstacle) string {
 	return ""
 }
 
-// obstaclesSQL finds who holds the relations that are named in a text, their indexes, and the tables that are bound to them
-// by foreign keys or inheritance. Names are compared as words, so it may find more than what will be locked, and not what only a
+// obstaclesSQL finds who holds the relations of the given names, their indexes, and the tables that are bound to them
+// by foreign keys or inheritance. Names may be any words of a text ([Names]), so it may find more than what will be locked, and not what only a
 // function's body names: it decides how long to wait before a try, nothing else.
 const obstaclesSQL = `
 WITH named AS (
@@ -129,17 +129,17 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_activity a ON a.pid = h.pid
 ORDER BY h.pid, h.relation::regclass::text`
 
-func (s *session) obstacles(ctx context.Context, u unit) ([]obstacle, error) {
-	look := command{sql: obstaclesSQL, args: []string{textArray(namesIn(u.statements))}, keep: true}
-	replies, err := s.do(ctx, "look who holds the tables", look)
+func (s *Session) obstacles(ctx context.Context, names []string) ([]obstacle, error) {
+	look := Command{SQL: obstaclesSQL, Args: []string{TextArray(names)}, Keep: true}
+	replies, err := s.Do(ctx, "look who holds the tables", look)
 	if err != nil {
 		return nil, err
 	}
 	var found []obstacle
-	for _, row := range replies[0].rows {
+	for _, row := range replies[0].Rows {
 		pid, _ := strconv.Atoi(string(row[0]))
 		o := obstacle{
-			Session:     Session{PID: pid, ApplicationName: string(row[1]), Holds: string(row[2])},
+			Holder:      Holder{PID: pid, ApplicationName: string(row[1]), Holds: string(row[2])},
 			transaction: string(row[3]),
 		}
 		if row[4] != nil {
@@ -153,17 +153,17 @@ func (s *session) obstacles(ctx context.Context, u unit) ([]obstacle, error) {
 // nudge ends an autovacuum of a table. PostgreSQL does so for whoever has waited for it for deadlock_timeout (1 s), which is longer
 // than a try waits. The lock that is asked for here lets everybody else read and write the table meanwhile. Other
 // maintenance goes on, and so does an autovacuum against wraparound; then this has no effect.
-func (s *session) nudge(ctx context.Context, table string) {
-	_, err := s.exchange(ctx, []command{
-		{sql: "BEGIN"},
-		{sql: `
+func (s *Session) nudge(ctx context.Context, table string) {
+	_, err := s.Exchange(ctx, []Command{
+		{SQL: "BEGIN"},
+		{SQL: `
 SELECT set_config('lock_timeout', setting::integer + 500 || 'ms', true)
 FROM pg_settings
 WHERE name = 'deadlock_timeout'`},
-		{sql: "LOCK TABLE " + table + " IN SHARE UPDATE EXCLUSIVE MODE"},
-		{sql: "COMMIT", cut: true},
+		{SQL: "LOCK TABLE " + table + " IN SHARE UPDATE EXCLUSIVE MODE"},
+		{SQL: "COMMIT", Cut: true},
 	})
 	if err == nil && s.conn.TxStatus() != 'I' {
-		_, _ = s.exchange(ctx, []command{{sql: "ROLLBACK"}}) // a lost connection shows at the next look
+		_, _ = s.Exchange(ctx, []Command{{SQL: "ROLLBACK"}}) // a lost connection shows at the next look
 	}
 }

@@ -1,4 +1,4 @@
-package apply
+package gentle
 
 import (
 	"context"
@@ -6,54 +6,62 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// command is one SQL command of an exchange.
-type command struct {
-	sql string
-	// args are given as text.
-	args []string
-	// cut ends what shares one fate: without it, the commands after a refused one are skipped.
-	cut bool
-	// keep keeps the rows that come back.
-	keep bool
-	// live asks for the answer as soon as it is there, for progress and durations.
-	live bool
+// Command is one SQL command of an exchange.
+type Command struct {
+	SQL string
+	// Args are given as text.
+	Args []string
+	// Cut ends what shares one fate: without it, the commands after a refused one are skipped.
+	Cut bool
+	// Keep keeps the rows that come back.
+	Keep bool
+	// Live asks for the answer as soon as it is there, for progress and durations.
+	Live bool
 }
 
-// reply is what came back for one command.
-type reply struct {
-	tag  pgconn.CommandTag
-	rows [][][]byte
-	// at is when it came.
-	at time.Time
-	// err is the server's refusal, or errSkipped.
-	err error
+// Reply is what came back for one command.
+type Reply struct {
+	Tag pgconn.CommandTag
+	// Rows of a command that keeps them, as text; a field is nil for NULL.
+	Rows [][][]byte
+	// At is when it came.
+	At time.Time
+	// Err is the server's refusal, or that a command before this one was refused.
+	Err error
 }
 
-// text returns a field of the first row, "" for NULL or when there is no row.
-func (r reply) text(column int) string {
-	if len(r.rows) == 0 {
+// Text returns a field of the first row, "" for NULL or when there is no row.
+func (r Reply) Text(column int) string {
+	if len(r.Rows) == 0 {
 		return ""
 	}
-	return string(r.rows[0][column])
+	return string(r.Rows[0][column])
 }
 
 // errSkipped is the reply to a command behind a refused one.
 var errSkipped = errors.New("skipped: a command before it was refused")
 
+// Exchange is a round trip over a connection that no [Session] is open on, such as one that only looks. The error is the
+// connection's; the server's refusals are in the replies.
+func Exchange(ctx context.Context, conn *pgx.Conn, commands []Command) ([]Reply, error) {
+	return exchange(ctx, conn.PgConn(), commands, nil)
+}
+
 // exchange sends commands in one round trip and collects the replies, one for each command. Commands up to a cut share
 // one implicit transaction unless they hold BEGIN. The error is the connection's: it is lost then, and what took effect
 // is not known. The server's refusals are in the replies. seen is called as replies arrive; it may be nil.
-func exchange(ctx context.Context, conn *pgconn.PgConn, commands []command, seen func(i int, r reply)) ([]reply, error) {
+func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, seen func(i int, r Reply)) ([]Reply, error) {
 	pipeline := conn.StartPipeline(ctx)
 	for i, c := range commands {
-		pipeline.SendQueryParams(c.sql, parameters(c.args), nil, nil, nil)
+		pipeline.SendQueryParams(c.SQL, parameters(c.Args), nil, nil, nil)
 		switch {
 		case endsPart(commands, i):
 			pipeline.SendPipelineSync()
-		case c.live:
+		case c.Live:
 			pipeline.SendFlushRequest()
 		}
 	}
@@ -68,8 +76,8 @@ func exchange(ctx context.Context, conn *pgconn.PgConn, commands []command, seen
 }
 
 // endsPart reports whether the command is the last of those that share one fate.
-func endsPart(commands []command, i int) bool {
-	return commands[i].cut || i == len(commands)-1
+func endsPart(commands []Command, i int) bool {
+	return commands[i].Cut || i == len(commands)-1
 }
 
 func parameters(args []string) [][]byte {
@@ -80,10 +88,10 @@ func parameters(args []string) [][]byte {
 	return values
 }
 
-func collect(pipeline *pgconn.Pipeline, commands []command, seen func(int, reply)) ([]reply, error) {
-	replies := make([]reply, len(commands))
+func collect(pipeline *pgconn.Pipeline, commands []Command, seen func(int, Reply)) ([]Reply, error) {
+	replies := make([]Reply, len(commands))
 	for i := range replies {
-		replies[i].err = errSkipped
+		replies[i].Err = errSkipped
 	}
 	if err := pipeline.Flush(); err != nil {
 		return replies, err //nolint:wrapcheck // exchange wraps it.
@@ -96,7 +104,7 @@ func collect(pipeline *pgconn.Pipeline, commands []command, seen func(int, reply
 				return replies, err
 			}
 			replies[i] = r
-			refused = r.err != nil
+			refused = r.Err != nil
 			if seen != nil {
 				seen(i, r)
 			}
@@ -112,30 +120,30 @@ func collect(pipeline *pgconn.Pipeline, commands []command, seen func(int, reply
 }
 
 // next reads the reply to one command.
-func next(pipeline *pgconn.Pipeline, c command) (reply, error) {
+func next(pipeline *pgconn.Pipeline, c Command) (Reply, error) {
 	result, err := pipeline.GetResults()
 	if refusal, err := asRefusal(err); refusal != nil || err != nil {
-		return reply{err: refusal, at: time.Now()}, err
+		return Reply{Err: refusal, At: time.Now()}, err
 	}
 	reader, ok := result.(*pgconn.ResultReader)
 	if !ok {
-		return reply{}, fmt.Errorf("a %T where a result was due", result)
+		return Reply{}, fmt.Errorf("a %T where a result was due", result)
 	}
-	var r reply
-	if c.keep {
+	var r Reply
+	if c.Keep {
 		read := reader.Read()
-		r.rows, r.tag, err = read.Rows, read.CommandTag, read.Err
+		r.Rows, r.Tag, err = read.Rows, read.CommandTag, read.Err
 	} else {
-		r.tag, err = reader.Close()
+		r.Tag, err = reader.Close()
 	}
-	r.at = time.Now()
-	r.err, err = asRefusal(err)
+	r.At = time.Now()
+	r.Err, err = asRefusal(err)
 	return r, err
 }
 
 // finishPart reads the end of a part. A refusal that comes only now, such as that of a deferred constraint, is the last
 // command's.
-func finishPart(pipeline *pgconn.Pipeline, last *reply) error {
+func finishPart(pipeline *pgconn.Pipeline, last *Reply) error {
 	for {
 		result, err := pipeline.GetResults()
 		if _, ended := result.(*pgconn.PipelineSync); ended {
@@ -147,8 +155,8 @@ func finishPart(pipeline *pgconn.Pipeline, last *reply) error {
 			return err
 		case refusal == nil:
 			return fmt.Errorf("a %T where the end of a part was due", result)
-		case last.err == nil:
-			last.err = refusal
+		case last.Err == nil:
+			last.Err = refusal
 		}
 	}
 }
@@ -161,8 +169,8 @@ func asRefusal(err error) (refusal, lost error) {
 	return nil, err
 }
 
-// isRefusal reports whether the connection goes on after the error.
-func isRefusal(err error) bool {
+// IsRefusal reports whether the error is the server's refusal, after which the connection goes on.
+func IsRefusal(err error) bool {
 	refusal, _ := asRefusal(err)
 	return refusal != nil
 }

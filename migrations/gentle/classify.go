@@ -1,4 +1,4 @@
-package apply
+package gentle
 
 import (
 	"context"
@@ -15,15 +15,15 @@ import (
 type Class string
 
 const (
-	// Transient errors pass by themselves: call again soon, with jitter. Nothing is wrong with release or data.
+	// Transient errors pass by themselves: call again soon, with jitter. Nothing is wrong with what was asked for, or with data.
 	Transient Class = "transient"
 	// Blocked errors mean that someone else holds a lock: call again later, or look at who it is.
 	Blocked Class = "blocked"
-	// Permanent errors come back unless release, data or rights change.
+	// Permanent errors come back unless what was asked for, data or rights change.
 	Permanent Class = "permanent"
 )
 
-// Classify tells what becomes of an error of this package, or of connecting. It is "" for nil. An error that it does not
+// Classify tells what becomes of an error of this package, of one that wraps the server's, or of connecting. It is "" for nil. An error that it does not
 // know is permanent.
 func Classify(err error) Class {
 	var (
@@ -81,4 +81,12 @@ func isConnectionLoss(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) ||
 		pgconn.SafeToRetry(err)
+}
+
+// SQLState returns the server's code, "" when the error is not the server's.
+func SQLState(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
+	}
+	return ""
 }

@@ -1,19 +1,17 @@
-package apply
+package gentle
 
 import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/avenit/tenantry/migrations/release"
 )
 
-// namesIn gives every word of statements that could be the name of a relation, as the catalog has it. It reads no SQL: words
+// Names gives every word of SQL texts that could be the name of a relation, as the catalog has it. It reads no SQL: words
 // of strings and comments are among them.
-func namesIn(statements []release.Statement) []string {
+func Names(sql ...string) []string {
 	var names []string
-	for _, statement := range statements {
-		names = appendNames(names, statement.SQL)
+	for _, text := range sql {
+		names = appendNames(names, text)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -48,8 +46,8 @@ func isNameRune(r rune) bool {
 	return r == '_' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
-// textArray writes texts as a PostgreSQL array.
-func textArray(texts []string) string {
+// TextArray writes texts as a PostgreSQL array.
+func TextArray(texts []string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
