@@ -1,0 +1,132 @@
+package execute
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgerrcode"
+
+	"github.com/avenit/tenantry/migrations/ddl"
+	"github.com/avenit/tenantry/migrations/gentle"
+)
+
+// How many rows a batch of a fill has: the first, and the limits between which its time decides.
+const (
+	firstBatch = 1000
+	leastBatch = 50
+	mostBatch  = 50_000
+)
+
+// batch is what one batch of a fill has done.
+type batch struct {
+	// upto is the last key, 0 when there were no more rows.
+	upto int64
+	// rows it went through, and rows it has changed.
+	rows, changed int64
+	ids           string // of those, as an array
+}
+
+// fill goes through a table by its key, so many rows at a time as take about Options.BatchTime.
+func (s *session) fill(ctx context.Context, step ddl.Step) error {
+	size := int64(firstBatch)
+	for pause := minPause; ; {
+		begun := time.Now()
+		done, err := s.fillBatch(ctx, step, size)
+		if gentle.SQLState(err) == pgerrcode.LockNotAvailable || gentle.SQLState(err) == pgerrcode.DeadlockDetected {
+			// Somebody has a row. Smaller batches hold fewer rows of others, and meet fewer.
+			size = max(size/2, leastBatch)
+			if err := rest(ctx, pause); err != nil {
+				return fmt.Errorf("wait for a row: %w", err)
+			}
+			pause = min(2*pause, maxPause)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if done.upto == 0 {
+			break
+		}
+		pause = minPause
+		s.change.lastKey, s.change.rows = done.upto, s.change.rows+done.rows
+		s.result.Rows += done.changed
+		s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), step.Title())
+		s.opts.Crash(PointBatch)
+		if s.opts.Pause() {
+			return ErrPaused
+		}
+		took := time.Since(begun)
+		size = nextSize(size, done.rows, took, s.opts.BatchTime)
+		if err := rest(ctx, took/fillPause); err != nil {
+			return fmt.Errorf("rest between batches: %w", err)
+		}
+	}
+	_, err := s.Do(ctx, "record the fill", s.advance())
+	return err //nolint:wrapcheck // it names the step
+}
+
+const (
+	minPause = 20 * time.Millisecond
+	maxPause = 2 * time.Second
+	// rowTimeout is how long a batch waits for a row that somebody else has. It is less than the second after which the server looks for a
+	// deadlock: so it is never an application's statement that is chosen to end one.
+	rowTimeout = 200 * time.Millisecond
+)
+
+// nextSize aims at the time that a batch should take, and does not jump.
+func nextSize(size, rows int64, took, want time.Duration) int64 {
+	if rows < size { // the last one, which tells nothing
+		return size
+	}
+	next := int64(float64(rows) * float64(want) / float64(max(took, time.Millisecond)))
+	next = min(max(next, size/2), size*2)
+	return min(max(next, leastBatch), mostBatch)
+}
+
+// fillBatch changes one batch and records how far that is, in one transaction.
+func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (batch, error) {
+	commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
+	commands = append(commands, gentle.TransactionTimeouts(rowTimeout, statementTimeout)...)
+	commands = append(commands, gentle.Command{
+		SQL: step.SQL[0], Args: []string{strconv.FormatInt(s.change.lastKey, 10), strconv.FormatInt(size, 10)}, Keep: true,
+	})
+	replies, err := s.Exchange(ctx, commands)
+	if err != nil {
+		return batch{}, fmt.Errorf("fill: %w", err)
+	}
+	for _, r := range replies {
+		if r.Err != nil {
+			return batch{}, s.Rollback(ctx, fmt.Errorf("fill %s: %w", step.Table, r.Err)) //nolint:wrapcheck // it names the step
+		}
+	}
+	b := parseBatch(replies[len(replies)-1])
+	record := []gentle.Command{{
+		SQL: filledSQL, Args: []string{s.opts.OperationID, strconv.FormatInt(b.upto, 10), strconv.FormatInt(b.rows, 10)},
+	}}
+	if step.Unfill != "" && b.changed > 0 {
+		record = append(record, gentle.Command{SQL: rememberSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step), b.ids}})
+	}
+	if b.upto == 0 {
+		record = nil
+	}
+	replies, err = s.Exchange(ctx, append(record, gentle.Command{SQL: "COMMIT"}))
+	if err != nil {
+		return batch{}, fmt.Errorf("%w: %w", gentle.ErrOutcomeUnknown, err)
+	}
+	for _, r := range replies {
+		if r.Err != nil {
+			return batch{}, s.Rollback(ctx, fmt.Errorf("record the fill of %s: %w", step.Table, r.Err)) //nolint:wrapcheck // it names the step
+		}
+	}
+	return b, nil
+}
+
+func parseBatch(r gentle.Reply) batch {
+	number := func(column int) int64 {
+		n, _ := strconv.ParseInt(r.Text(column), 10, 64)
+		return n
+	}
+	return batch{upto: number(0), rows: number(1), changed: number(2), ids: r.Text(3)}
+}

@@ -1,0 +1,223 @@
+package execute
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgerrcode"
+
+	"github.com/avenit/tenantry/migrations/ddl"
+	"github.com/avenit/tenantry/migrations/gentle"
+)
+
+func (c *changeRow) parseNumber(r gentle.Reply) error {
+	n, err := strconv.ParseInt(r.Text(0), 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the number of the change: %w", err)
+	}
+	c.number = n
+	return nil
+}
+
+func (s *session) step(ctx context.Context, plan *ddl.Plan, step ddl.Step) error {
+	switch step.Kind {
+	case ddl.StepTx:
+		record := []gentle.Command{s.advance()}
+		if step.Phase == ddl.Commit {
+			commit, err := commitCommands(plan)
+			if err != nil {
+				return err
+			}
+			record = append(commit, record...)
+		}
+		_, err := s.transact(ctx, step, record)
+		return err
+	case ddl.StepValidate:
+		return s.validate(ctx, step)
+	case ddl.StepBuildIndex:
+		return s.buildIndex(ctx, step)
+	case ddl.StepDropIndex:
+		return s.dropIndex(ctx, step)
+	case ddl.StepFill:
+		return s.fill(ctx, step)
+	case ddl.StepProbe:
+		return s.lookAgain(ctx, step)
+	default:
+		return fmt.Errorf("there is no kind of step %q: this change was planned by a newer version", step.Kind)
+	}
+}
+
+// advance records that the step which runs is done.
+func (s *session) advance() gentle.Command {
+	return gentle.Command{SQL: advanceSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step + 1)}}
+}
+
+// commitCommands write the registry.
+func commitCommands(plan *ddl.Plan) ([]gentle.Command, error) {
+	touched := plan.Touched
+	if touched == nil {
+		touched = []*ddl.Form{}
+	}
+	forms, err := json.Marshal(touched)
+	if err != nil {
+		return nil, fmt.Errorf("encode forms: %w", err)
+	}
+	args := []string{string(forms), gentle.TextArray(plan.Gone), strconv.FormatInt(plan.Next, 10)}
+	var commands []gentle.Command
+	for _, statement := range writeRegistry {
+		c := gentle.Command{SQL: statement.sql}
+		for _, i := range statement.args {
+			c.Args = append(c.Args, args[i])
+		}
+		commands = append(commands, c)
+	}
+	return commands, nil
+}
+
+// transact runs a step's statements and its record in one transaction and one round trip, again and again while locks are in
+// the way. It returns the replies to the record.
+func (s *session) transact(ctx context.Context, step ddl.Step, record []gentle.Command) ([]gentle.Reply, error) {
+	return s.transactSQL(ctx, step.SQL, statementTimeout, record)
+}
+
+func (s *session) transactSQL(ctx context.Context, statements []string, limit time.Duration, record []gentle.Command) (kept []gentle.Reply, err error) {
+	err = s.Retry(ctx, gentle.Names(statements...), func(lockTimeout time.Duration) error {
+		commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
+		commands = append(commands, gentle.TransactionTimeouts(gentle.SharedTimeout(lockTimeout, len(statements)), limit)...)
+		for _, sql := range statements {
+			commands = append(commands, gentle.Command{SQL: sql})
+		}
+		head := len(commands)
+		commands = append(commands, record...)
+		commands = append(commands, gentle.Command{SQL: "COMMIT"})
+		replies, err := s.Exchange(ctx, commands)
+		if err != nil {
+			return fmt.Errorf("%w: %w", gentle.ErrOutcomeUnknown, err)
+		}
+		for i, r := range replies {
+			if r.Err != nil {
+				return s.Rollback(ctx, fmt.Errorf("run %s: %w", shortened(commands[i].SQL), r.Err))
+			}
+		}
+		if tag := replies[len(replies)-1].Tag.String(); tag != "COMMIT" {
+			return fmt.Errorf("commit: the server answered %s", tag)
+		}
+		kept = replies[head : len(replies)-1]
+		return nil
+	})
+	return kept, err //nolint:wrapcheck // it names the statement
+}
+
+// shortened is the beginning of a statement, for errors.
+func shortened(sql string) string {
+	const most = 160
+	runes := []rune(sql)
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return sql
+}
+
+// validate takes as long as it takes; its lock lets others read and write.
+func (s *session) validate(ctx context.Context, step ddl.Step) error {
+	_, err := s.transactSQL(ctx, step.SQL, 0, []gentle.Command{s.advance()})
+	return err
+}
+
+// buildIndex looks first: an earlier call may have built it, or left an invalid one.
+func (s *session) buildIndex(ctx context.Context, step ddl.Step) error {
+	table := tableName(step.Table)
+	for try := 1; ; try++ {
+		found, err := s.Index(ctx, table, step.Index)
+		if err != nil {
+			return err //nolint:wrapcheck // it names the index
+		}
+		if found.Exists && found.Valid {
+			break
+		}
+		if found.Exists {
+			if err := s.clear(ctx, found); err != nil {
+				return err
+			}
+			s.opts.Crash(PointCleared)
+		}
+		err = s.alone(ctx, step.SQL[0])
+		if err == nil {
+			continue // and look at what was built
+		}
+		if clearErr := s.clearIndex(ctx, step); clearErr != nil {
+			return errors.Join(err, clearErr)
+		}
+		// Two that build and write at a time may deadlock; another try meets others.
+		if gentle.SQLState(err) != pgerrcode.DeadlockDetected || try >= mostBuilds {
+			return err
+		}
+	}
+	s.opts.Crash(PointEffect)
+	_, err := s.Do(ctx, "record the index", s.advance())
+	return err //nolint:wrapcheck // it names the step
+}
+
+// mostBuilds is how often an index is built that lost a deadlock each time.
+const mostBuilds = 5
+
+// clearIndex drops what a build that failed has left.
+func (s *session) clearIndex(ctx context.Context, step ddl.Step) error {
+	found, err := s.Index(ctx, tableName(step.Table), step.Index)
+	if err != nil || !found.Exists || found.Valid {
+		return err //nolint:wrapcheck // it names the index
+	}
+	return s.clear(ctx, found)
+}
+
+func (s *session) clear(ctx context.Context, found gentle.Index) error {
+	if found.Builder != 0 {
+		return &gentle.BlockedError{
+			Tries:    1,
+			Sessions: []gentle.Holder{{PID: found.Builder, Holds: found.Name}},
+			Err:      fmt.Errorf("index %s is being built by another session", found.Name),
+		}
+	}
+	return s.DropIndex(ctx, found.Name) //nolint:wrapcheck // it names the index
+}
+
+// alone sends a statement that cannot run in a transaction, and waits for its locks for as long as it takes: a lock timeout
+// would leave an invalid index.
+func (s *session) alone(ctx context.Context, sql string) error {
+	replies, err := s.Exchange(ctx, append(s.AloneTimeouts(0), gentle.Command{SQL: sql}))
+	if err == nil {
+		err = replies[len(replies)-1].Err
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w", shortened(sql), err)
+	}
+	return nil
+}
+
+func (s *session) dropIndex(ctx context.Context, step ddl.Step) error {
+	if err := s.alone(ctx, step.SQL[0]); err != nil {
+		return err
+	}
+	s.opts.Crash(PointEffect)
+	_, err := s.Do(ctx, "record the index", s.advance())
+	return err //nolint:wrapcheck // it names the step
+}
+
+// lookAgain refuses what was written since the first look.
+func (s *session) lookAgain(ctx context.Context, step ddl.Step) error {
+	problem, err := probeOne(ctx, *step.Probe, s.ask)
+	if err != nil {
+		return err
+	}
+	if problem != nil {
+		return ddl.Problems{*problem}
+	}
+	_, err = s.Do(ctx, "record the look", s.advance())
+	return err //nolint:wrapcheck // it names the step
+}
+
+func tableName(table string) string { return ddl.DataSchema + "." + table }

@@ -1,0 +1,274 @@
+package execute
+
+// bootstrapSQL makes what forms are kept in, owned by the tenant's owner. It may run again.
+var bootstrapSQL = []string{
+	`CREATE SCHEMA IF NOT EXISTS _tenantry`,
+	`REVOKE ALL ON SCHEMA _tenantry FROM PUBLIC`,
+	`CREATE TABLE _tenantry.forms (
+  key         text PRIMARY KEY,
+  label       text NOT NULL,
+  -- Physical: in schema form_data, in form_trash once it is dropped.
+  table_name  text NOT NULL UNIQUE,
+  -- In schema form_views, NULL once it is dropped.
+  view_name   text,
+  -- Counts the changes that touched it.
+  version     bigint NOT NULL,
+  dropped_at  timestamptz,
+  purge_after timestamptz
+)`,
+	`CREATE TABLE _tenantry.form_fields (
+  form            text NOT NULL REFERENCES _tenantry.forms ON DELETE CASCADE,
+  key             text NOT NULL,
+  label           text NOT NULL,
+  position        integer NOT NULL,
+  type            text NOT NULL,
+  -- The type's parameters: precision, options, what it refers to.
+  settings        jsonb NOT NULL,
+  -- Physical: the column, of a many-to-many field the join table; NULL for a formula.
+  column_name     text,
+  constraint_name text,
+  required        boolean NOT NULL,
+  default_value   jsonb,
+  -- Columns that it had before its type changed.
+  former          jsonb NOT NULL,
+  dropped_at      timestamptz,
+  purge_after     timestamptz,
+  PRIMARY KEY (form, key)
+)`,
+	`CREATE TABLE _tenantry.form_indexes (
+  name      text PRIMARY KEY,
+  form      text NOT NULL REFERENCES _tenantry.forms ON DELETE CASCADE,
+  fields    text[] NOT NULL,
+  is_unique boolean NOT NULL
+)`,
+	// The number of the next physical name: no name is ever used twice.
+	`CREATE TABLE _tenantry.form_names (next bigint NOT NULL)`,
+	`INSERT INTO _tenantry.form_names (next) VALUES (1)`,
+	`CREATE TABLE _tenantry.form_changes (
+  number       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  operation_id text NOT NULL UNIQUE,
+  requested_by text NOT NULL,
+  change       jsonb NOT NULL,
+  -- What takes it back, NULL when nothing does.
+  inverse      jsonb,
+  -- The forms it is about, and their versions afterwards.
+  forms        jsonb NOT NULL,
+  -- The steps, as long as they are needed.
+  plan         jsonb,
+  state        text NOT NULL CHECK (state IN ('applying', 'done', 'undoing', 'undone')),
+  -- How many steps are done, and how far the one that runs is.
+  step         integer NOT NULL DEFAULT 0,
+  last_key     bigint,
+  rows_done    bigint NOT NULL DEFAULT 0,
+  -- Why it was undone.
+  error        jsonb,
+  started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at     timestamptz
+)`,
+	`CREATE TABLE _tenantry.form_filled (
+  change bigint NOT NULL REFERENCES _tenantry.form_changes ON DELETE CASCADE,
+  step   integer NOT NULL,
+  batch  bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  ids    bigint[] NOT NULL,
+  PRIMARY KEY (change, step, batch)
+)`,
+}
+
+// rightsSQL lets applications read the registry, and nothing else of _tenantry. %[1]s is the application's role, %[2]s the read-only one, both quoted.
+const rightsSQL = `
+REVOKE ALL ON ALL TABLES IN SCHEMA _tenantry FROM %[1]s, %[2]s;
+GRANT USAGE ON SCHEMA _tenantry TO %[1]s, %[2]s;
+GRANT SELECT ON _tenantry.forms, _tenantry.form_fields, _tenantry.form_indexes, _tenantry.form_names TO %[1]s, %[2]s`
+
+// standSQL reads what is there before the first change: the registry, or somebody else's schemas.
+const standSQL = `
+SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'form_changes' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '_tenantry')),
+       coalesce((SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('form_data', 'form_views', 'form_trash')), '')`
+
+// registrySQL reads the registry as ddl.Registry reads it.
+const registrySQL = `
+SELECT jsonb_build_object(
+  'next', (SELECT next FROM _tenantry.form_names),
+  'forms', coalesce((
+    SELECT jsonb_agg(jsonb_build_object(
+      'key', f.key, 'label', f.label, 'table', f.table_name, 'view', coalesce(f.view_name, ''), 'version', f.version,
+      'dropped_at', f.dropped_at, 'purge_after', f.purge_after,
+      'fields', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+          'key', d.key, 'label', d.label, 'position', d.position, 'spec', d.settings || jsonb_build_object('type', d.type),
+          'column', coalesce(d.column_name, ''), 'constraint', coalesce(d.constraint_name, ''), 'required', d.required,
+          'default', d.default_value, 'former', d.former, 'dropped_at', d.dropped_at, 'purge_after', d.purge_after)
+          ORDER BY d.position, d.key)
+        FROM _tenantry.form_fields d
+        WHERE d.form = f.key), '[]'),
+      'indexes', coalesce((
+        SELECT jsonb_agg(jsonb_build_object('name', i.name, 'fields', i.fields, 'unique', i.is_unique) ORDER BY i.name)
+        FROM _tenantry.form_indexes i
+        WHERE i.form = f.key), '[]'))
+      ORDER BY f.key)
+    FROM _tenantry.forms f), '[]'))::text`
+
+// factsSQL reads what the catalog says of the tables of some forms, of what they refer to, and of all views.
+const factsSQL = `
+WITH named AS (
+  SELECT table_name AS name FROM _tenantry.forms WHERE key = ANY ($1::text[])
+  UNION
+  SELECT t.table_name FROM _tenantry.form_fields d JOIN _tenantry.forms t ON t.key = d.settings ->> 'references' WHERE d.form = ANY ($1::text[])
+  UNION
+  SELECT column_name FROM _tenantry.form_fields WHERE form = ANY ($1::text[]) AND type = 'many_to_many'
+), tables AS (
+  SELECT c.oid, c.relname, n.nspname, c.reltuples, c.relkind
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname IN (SELECT name FROM named) AND n.nspname IN ('form_data', 'form_trash') AND c.relkind = 'r'
+), views AS (
+  SELECT c.oid, c.relname
+  FROM pg_class c
+  WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'form_views') AND c.relkind = 'v'
+)
+SELECT jsonb_build_object(
+  'now', clock_timestamp(),
+  'tables', coalesce((
+    SELECT jsonb_object_agg(t.relname, jsonb_build_object(
+      'schema', t.nspname, 'rows', t.reltuples, 'bytes', pg_relation_size(t.oid),
+      'attributes', (SELECT max(a.attnum) FROM pg_attribute a WHERE a.attrelid = t.oid),
+      'columns', (
+        SELECT jsonb_object_agg(a.attname, jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull))
+        FROM pg_attribute a
+        WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'constraints', coalesce((SELECT jsonb_agg(k.conname) FROM pg_constraint k WHERE k.conrelid = t.oid AND k.convalidated), '[]'),
+      'indexes', coalesce((
+        SELECT jsonb_agg(c.relname)
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = t.oid AND i.indisvalid AND i.indisready), '[]')))
+    FROM tables t), '{}'),
+  'views', coalesce((
+    SELECT jsonb_object_agg(v.relname, jsonb_build_object(
+      'columns', (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = v.oid AND a.attnum > 0),
+      'dependents', coalesce((
+        SELECT jsonb_agg(DISTINCT format('%I.%I', n.nspname, c.relname))
+        FROM pg_depend d
+        JOIN pg_rewrite r ON r.oid = d.objid
+        JOIN pg_class c ON c.oid = r.ev_class
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND c.oid <> v.oid), '[]')))
+    FROM views v), '{}'))::text`
+
+// changeSQL reads how far the change of an operation is.
+const changeSQL = `
+SELECT number, state, step, coalesce(last_key, 0), rows_done, coalesce(plan::text, ''), coalesce(error::text, ''), coalesce(forms::text, '')
+FROM _tenantry.form_changes
+WHERE operation_id = $1`
+
+// forgetSQL removes a change that was undone: it is tried again.
+const forgetSQL = `
+DELETE FROM _tenantry.form_changes
+WHERE operation_id = $1 AND state = 'undone'`
+
+// insertSQL writes a change; $6 is its plan, or ” when the same transaction makes all of it.
+const insertSQL = `
+INSERT INTO _tenantry.form_changes (operation_id, requested_by, change, inverse, forms, plan, state, ended_at)
+VALUES ($1, $2, $3::jsonb, nullif($4, '')::jsonb, $5::jsonb, nullif($6, '')::jsonb,
+        CASE WHEN $6 = '' THEN 'done' ELSE 'applying' END, CASE WHEN $6 = '' THEN clock_timestamp() END)
+RETURNING number`
+
+// advanceSQL records that a step is done.
+const advanceSQL = `
+UPDATE _tenantry.form_changes
+SET step = $2::integer, last_key = NULL, rows_done = 0
+WHERE operation_id = $1`
+
+// filledSQL records how far a fill is.
+const filledSQL = `
+UPDATE _tenantry.form_changes
+SET last_key = $2::bigint, rows_done = rows_done + $3::bigint
+WHERE operation_id = $1`
+
+const rememberSQL = `
+INSERT INTO _tenantry.form_filled (change, step, ids)
+SELECT number, $2::integer, $3::bigint[]
+FROM _tenantry.form_changes
+WHERE operation_id = $1`
+
+// doneSQL ends a change; its plan, and the rows it has filled, are needed no more.
+var doneSQL = []string{`
+DELETE FROM _tenantry.form_filled
+WHERE change = (SELECT number FROM _tenantry.form_changes WHERE operation_id = $1)`, `
+UPDATE _tenantry.form_changes
+SET state = 'done', plan = NULL, last_key = NULL, ended_at = clock_timestamp()
+WHERE operation_id = $1`}
+
+const undoingSQL = `
+UPDATE _tenantry.form_changes
+SET state = 'undoing', error = $2::jsonb
+WHERE operation_id = $1 AND state = 'applying'`
+
+const undoneStepSQL = `
+UPDATE _tenantry.form_changes
+SET step = $2::integer - 1, last_key = NULL, rows_done = 0
+WHERE operation_id = $1`
+
+const undoneSQL = `
+UPDATE _tenantry.form_changes
+SET state = 'undone', plan = NULL, ended_at = clock_timestamp()
+WHERE operation_id = $1`
+
+// takeFilledSQL reads one batch of rows that a step has filled.
+const filledBatchSQL = `
+SELECT f.batch, f.ids::text
+FROM _tenantry.form_filled f
+JOIN _tenantry.form_changes c ON c.number = f.change
+WHERE c.operation_id = $1 AND f.step = $2::integer
+ORDER BY f.batch DESC
+LIMIT 1`
+
+const forgetFilledSQL = `
+DELETE FROM _tenantry.form_filled f
+USING _tenantry.form_changes c
+WHERE c.number = f.change AND c.operation_id = $1 AND f.step = $2::integer AND f.batch = $3::bigint`
+
+// registrySQLs write what a change makes of the registry: $1 forms, as ddl.Form is in JSON, $2 the keys of those that are purged, $3
+// the next number.
+var writeRegistry = []struct {
+	sql  string
+	args []int
+}{
+	{`DELETE FROM _tenantry.forms WHERE key = ANY ($1::text[])`, []int{1}},
+	{`
+INSERT INTO _tenantry.forms (key, label, table_name, view_name, version, dropped_at, purge_after)
+SELECT f.key, f.label, f."table", nullif(f.view, ''), f.version, f.dropped_at, f.purge_after
+FROM jsonb_to_recordset($1::jsonb) AS f (key text, label text, "table" text, view text, version bigint, dropped_at timestamptz, purge_after timestamptz)
+ON CONFLICT (key) DO UPDATE
+SET label = excluded.label, view_name = excluded.view_name, version = excluded.version, dropped_at = excluded.dropped_at, purge_after = excluded.purge_after`, []int{0}},
+	{`
+DELETE FROM _tenantry.form_fields d
+USING jsonb_array_elements($1::jsonb) AS f
+WHERE d.form = f ->> 'key'`, []int{0}},
+	{`
+INSERT INTO _tenantry.form_fields (form, key, label, position, type, settings, column_name, constraint_name, required, default_value, former, dropped_at, purge_after)
+SELECT f ->> 'key', d.key, d.label, d.position, d.spec ->> 'type', d.spec - 'type', nullif(d."column", ''), nullif(d."constraint", ''),
+       coalesce(d.required, false), d."default", coalesce(d.former, '[]'), d.dropped_at, d.purge_after
+FROM jsonb_array_elements($1::jsonb) AS f
+CROSS JOIN jsonb_to_recordset(f -> 'fields') AS d
+  (key text, label text, position integer, spec jsonb, "column" text, "constraint" text, required boolean, "default" jsonb, former jsonb,
+   dropped_at timestamptz, purge_after timestamptz)`, []int{0}},
+	{`
+DELETE FROM _tenantry.form_indexes i
+USING jsonb_array_elements($1::jsonb) AS f
+WHERE i.form = f ->> 'key'`, []int{0}},
+	{`
+INSERT INTO _tenantry.form_indexes (name, form, fields, is_unique)
+SELECT i.name, f ->> 'key', i.fields, coalesce(i."unique", false)
+FROM jsonb_array_elements($1::jsonb) AS f
+CROSS JOIN jsonb_to_recordset(f -> 'indexes') AS i (name text, fields text[], "unique" boolean)`, []int{0}},
+	{`UPDATE _tenantry.form_names SET next = $1::bigint`, []int{2}},
+}
+
+// historySQL lists the changes, the newest first.
+const historySQL = `
+SELECT number, operation_id, requested_by, state, change::text, coalesce(inverse::text, ''), forms::text, coalesce(error::text, ''),
+       (extract(epoch FROM started_at) * 1000000)::bigint, (extract(epoch FROM ended_at) * 1000000)::bigint
+FROM _tenantry.form_changes
+ORDER BY number DESC
+LIMIT $1`

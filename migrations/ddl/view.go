@@ -1,0 +1,213 @@
+package ddl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// view is what the view of a form is called and shows.
+type view struct {
+	name    string
+	columns []viewColumn
+	table   string // quoted
+}
+
+type viewColumn struct {
+	name, expression string
+}
+
+// views brings the views of the touched forms in step. A view that only gets another name, other names of columns, or
+// columns behind those it has, stays the same view: what others have built on it goes on. Any other is made anew.
+//
+// First what must go is dropped, then views are renamed, then made: so forms may trade their names.
+func (b *builder) views() {
+	b.op = -1
+	b.nameViews()
+	var drops, renames, creates []string
+	for _, form := range b.reg.Forms {
+		if !b.touched[form.Key] {
+			continue
+		}
+		before, after := b.viewBefore(form.Key), b.viewAfter(form)
+		kept := before != nil && after != nil && b.keeps(*before, *after) && !b.remade[form.Key]
+		switch {
+		case kept:
+			r, c := before.become(*after)
+			renames, creates = append(renames, r...), append(creates, c...)
+		default:
+			if before != nil {
+				drops = append(drops, b.dropView(before.name)...)
+			}
+			if after != nil {
+				creates = append(creates, "CREATE VIEW "+ident(ViewSchema, after.name)+" AS "+after.query())
+			}
+		}
+	}
+	for _, key := range b.gone {
+		if before := b.viewBefore(key); before != nil {
+			drops = append(drops, b.dropView(before.name)...)
+		}
+	}
+	// Before everything else: nothing waits for a view's readers while it holds a table.
+	if len(drops) > 0 {
+		b.first = append(b.first, drops...)
+	}
+	if rest := append(renames, creates...); len(rest) > 0 {
+		b.commit("", rest...)
+	}
+}
+
+// nameViews names the views of the touched forms after their labels. Names of other forms' views stay as they are.
+func (b *builder) nameViews() {
+	taken := &names{taken: map[string]bool{}}
+	for _, form := range b.reg.Forms {
+		if form.Dropped == nil && !b.touched[form.Key] {
+			taken.taken[form.View] = true
+		}
+	}
+	for _, form := range b.reg.Forms {
+		switch {
+		case form.Dropped != nil:
+			form.View = ""
+		case b.touched[form.Key]:
+			form.View = taken.of(form.Label, form.Key)
+		}
+	}
+}
+
+// viewBefore is the view that a form has now, nil when it has none.
+func (b *builder) viewBefore(key string) *view {
+	form := b.original.Form(key)
+	if form == nil || form.Dropped != nil {
+		return nil
+	}
+	if _, exists := b.facts.Views[form.View]; !exists {
+		return nil // somebody has dropped it
+	}
+	v := viewOf(form)
+	return &v
+}
+
+// viewAfter is the view that a form shall have, nil for none.
+func (b *builder) viewAfter(form *Form) *view {
+	if form.Dropped != nil {
+		return nil
+	}
+	for _, field := range form.Live() {
+		if field.Spec.Type != Formula {
+			continue
+		}
+		if _, err := formulaSQL(form, field); err != nil {
+			b.problems = append(b.problems, Problem{
+				Message: fmt.Sprintf("formula %s of form %s: %v", field.Key, form.Key, err), Fix: "change or drop the formula first",
+			})
+		}
+	}
+	v := viewOf(form)
+	for i, field := range form.Live() {
+		if name := v.columns[len(reservedKeys)+i].name; name != field.Label {
+			b.note("field %s of form %s is column %s of its view", field.Key, form.Key, ident(name))
+		}
+	}
+	return &v
+}
+
+// keeps reports whether PostgreSQL can make one view of the other.
+func (b *builder) keeps(before, after view) bool {
+	if _, taken := b.facts.Views[after.name]; taken && after.name != before.name {
+		return false
+	}
+	if len(after.columns) < len(before.columns) || !slices.Equal(b.facts.Views[before.name].Columns, before.names()) {
+		return false
+	}
+	for i, column := range before.columns {
+		if column.expression != after.columns[i].expression {
+			return false
+		}
+		if name := after.columns[i].name; name != column.name && slices.Contains(before.names(), name) {
+			return false
+		}
+	}
+	return true
+}
+
+// become gives the statements that make one view of another that it keeps.
+func (v view) become(after view) (renames, replaces []string) {
+	if v.name != after.name {
+		renames = append(renames, "ALTER VIEW "+ident(ViewSchema, v.name)+" RENAME TO "+ident(after.name))
+	}
+	name := ident(ViewSchema, after.name)
+	for i, column := range v.columns {
+		if column.name != after.columns[i].name {
+			replaces = append(replaces, "ALTER VIEW "+name+" RENAME COLUMN "+ident(column.name)+" TO "+ident(after.columns[i].name))
+		}
+	}
+	if len(after.columns) > len(v.columns) {
+		replaces = append(replaces, "CREATE OR REPLACE VIEW "+name+" AS "+after.query())
+	}
+	return renames, replaces
+}
+
+// dropView drops one that nobody has built on.
+func (b *builder) dropView(name string) []string {
+	if others := b.facts.Views[name].Dependents; len(others) > 0 {
+		b.problems = append(b.problems, Problem{
+			Message: fmt.Sprintf("view %s must be made anew, and %s is built on it", ident(ViewSchema, name), strings.Join(others, ", ")),
+			Fix:     "drop that, make the change, and create it again; or let it read the form's table",
+		})
+	}
+	return []string{"DROP VIEW " + ident(ViewSchema, name)}
+}
+
+func viewOf(form *Form) view {
+	taken := &names{taken: map[string]bool{}}
+	v := view{name: form.View, table: data(form.Table)}
+	for _, column := range reservedKeys {
+		v.columns = append(v.columns, viewColumn{taken.of(column, column), "t." + ident(column)})
+	}
+	for _, field := range form.Live() {
+		v.columns = append(v.columns, viewColumn{taken.of(field.Label, field.Key), shownAs(form, field)})
+	}
+	return v
+}
+
+// shownAs is what a view shows of a field.
+func shownAs(form *Form, field *Field) string {
+	switch field.Spec.Type {
+	case ManyToMany:
+		return fmt.Sprintf("ARRAY(SELECT j.to_id FROM %s AS j WHERE j.from_id = t.id ORDER BY j.to_id)", data(field.Column))
+	case Formula:
+		sql, err := formulaSQL(form, field)
+		if err != nil {
+			return "NULL::text" // the change is refused
+		}
+		return sql
+	default:
+		return "t." + ident(field.Column)
+	}
+}
+
+func formulaSQL(form *Form, field *Field) (string, error) {
+	formula, err := ParseFormula(field.Spec.Expression)
+	if err != nil {
+		return "", err
+	}
+	return formula.SQL(form)
+}
+
+func (v view) names() []string {
+	list := make([]string, len(v.columns))
+	for i, column := range v.columns {
+		list[i] = column.name
+	}
+	return list
+}
+
+func (v view) query() string {
+	lines := make([]string, len(v.columns))
+	for i, column := range v.columns {
+		lines[i] = "\n  " + column.expression + " AS " + ident(column.name)
+	}
+	return "SELECT" + strings.Join(lines, ",") + "\nFROM " + v.table + " AS t"
+}
