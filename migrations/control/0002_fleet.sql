@@ -156,6 +156,8 @@ CREATE TABLE tenantry.tenants (
   database_id          text NOT NULL REFERENCES tenantry.databases,
   -- Grows whenever an open pool of this tenant must be thrown away: suspend, resume, rotate, move, delete.
   epoch                bigint NOT NULL DEFAULT 1,
+  -- Grows whenever tables of this tenant have changed: a release, a change of its forms. Pools stay; plans that they have cached may not fit.
+  schema_epoch         bigint NOT NULL DEFAULT 0,
   -- The mailbox: the operation whose turn it is, NULL when the tenant is free.
   current_operation_id text,
   -- What undelete goes back to.
@@ -185,17 +187,18 @@ CREATE TABLE tenantry.sizes (
   seen_at     timestamptz NOT NULL DEFAULT now()
 );
 
--- Every process that keeps pools of tenants listens here and throws away what is older than the epoch.
+-- Every process that keeps pools of tenants listens here: it throws away what is older than the epoch, and renews connections when the schema
+-- has changed.
 CREATE FUNCTION tenantry.announce_epoch() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch)::text);
+  PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch, 'schema_epoch', NEW.schema_epoch)::text);
   RETURN NULL;
 END
 $$;
-CREATE TRIGGER announce_epoch AFTER UPDATE OF epoch ON tenantry.tenants
-  FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION tenantry.announce_epoch();
+CREATE TRIGGER announce_epoch AFTER UPDATE OF epoch, schema_epoch ON tenantry.tenants
+  FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch OR NEW.schema_epoch <> OLD.schema_epoch) EXECUTE FUNCTION tenantry.announce_epoch();
 
 -- Epoch changes in commit order of their sequence, so that a cache that lost its LISTEN can catch up.
 CREATE SEQUENCE tenantry.fence_seq;

@@ -14,7 +14,9 @@ CREATE TABLE tenantry.kinds (
   cancellable  boolean NOT NULL,
   -- Tenant states in which it may begin.
   from_states  text[] NOT NULL DEFAULT '{}',
-  fields       jsonb NOT NULL
+  fields       jsonb NOT NULL,
+  -- Is one that has begun taken back by a worker when it is cancelled? Such a one can be paused, too.
+  undoes       boolean NOT NULL DEFAULT false
 );
 
 INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
@@ -60,6 +62,7 @@ CREATE TABLE tenantry.operations (
   failures        integer NOT NULL DEFAULT 0,
   reaps           integer NOT NULL DEFAULT 0,
   cancel_asked    boolean NOT NULL DEFAULT false,
+  pause_asked     boolean NOT NULL DEFAULT false,
   worker_id       text,
   river_job_id    bigint,
   parent_id       text REFERENCES tenantry.operations,
@@ -180,6 +183,18 @@ DECLARE
   v_label record;
   v_interval interval;
 BEGIN
+  IF p_type = 'change' THEN
+    -- What the operations say is checked by the worker, which knows them all: a refusal has changed nothing.
+    IF jsonb_typeof(p_value) <> 'object' OR jsonb_typeof(p_value -> 'operations') IS DISTINCT FROM 'array' THEN
+      PERFORM tenantry.refuse('TY001', p_field, format('%s: %s is not a change set', p_field, tenantry.shown(p_value)),
+        'give {"operations": [{"op": "add_field", …}]}; tenantry ddl schema prints the JSON Schema');
+    END IF;
+    IF jsonb_array_length(p_value -> 'operations') NOT BETWEEN 1 AND 200 OR octet_length(p_value::text) > 4194304 THEN
+      PERFORM tenantry.refuse('TY001', p_field, format('%s: %s operations in %s bytes', p_field, jsonb_array_length(p_value -> 'operations'),
+        octet_length(p_value::text)), 'give 1 to 200 operations in at most 4 MiB');
+    END IF;
+    RETURN;
+  END IF;
   IF p_type = 'labels' THEN
     IF jsonb_typeof(p_value) <> 'object' THEN
       PERFORM tenantry.refuse('TY001', p_field, format('%s: %s is not an object of labels', p_field, tenantry.shown(p_value)),
@@ -472,8 +487,8 @@ BEGIN
 END
 $$;
 
--- step records how far a run is and answers what the run must do: go, stop (a newer attempt has taken the operation over), or
--- cancel (a person asked).
+-- step records how far a run is and answers what the run must do: go, stop (a newer attempt has taken the operation over),
+-- cancel or pause (a person asked).
 CREATE FUNCTION tenantry.step(p_id text, p_attempt integer, p_step text, p_done bigint, p_total bigint) RETURNS text
 LANGUAGE sql
 AS $$
@@ -481,9 +496,9 @@ AS $$
     UPDATE tenantry.operations
     SET step = p_step, progress_done = p_done, progress_total = p_total, updated_at = now()
     WHERE id = p_id AND attempt = p_attempt AND state = 'running'
-    RETURNING cancel_asked
+    RETURNING cancel_asked, pause_asked
   )
-  SELECT coalesce((SELECT CASE WHEN cancel_asked THEN 'cancel' ELSE 'go' END FROM u), 'stop')
+  SELECT coalesce((SELECT CASE WHEN cancel_asked THEN 'cancel' WHEN pause_asked THEN 'pause' ELSE 'go' END FROM u), 'stop')
 $$;
 
 -- settle ends runs: the operation, its River job, the tenant's state and the tenant's mailbox in one transaction. Only the job of an
@@ -549,7 +564,8 @@ BEGIN
     WHERE d.id = ended.database_id AND ended.outcome = 'succeeded' AND ended.release IS NOT NULL
   ), freed AS (
     UPDATE tenantry.tenants t
-    SET current_operation_id = NULL
+    SET current_operation_id = NULL,
+        schema_epoch = t.schema_epoch + (ended.outcome = 'succeeded' AND ended.release IS NOT NULL)::integer
     FROM ended
     WHERE t.id = ended.tenant_id AND t.current_operation_id = ended.id AND ended.finished_at IS NOT NULL
   ), jobs AS (
@@ -809,8 +825,13 @@ BEGIN
       OR v_stray.job_state IS DISTINCT FROM (SELECT j.state FROM river.river_job j WHERE j.id = v_stray.river_job_id FOR NO KEY UPDATE);
     operation_id := v_stray.id;
     job_state := coalesce(v_stray.job_state::text, 'deleted');
-    -- What is not cancellable and has begun would leave a tenant between two states: it goes on, with a new job where it has none.
-    IF job_state IN ('cancelled', 'deleted')
+    -- What is not cancellable and has begun would leave a tenant between two states: it goes on, with a new job where it has none. What undoes
+    -- itself does that.
+    IF job_state IN ('cancelled', 'deleted') AND v_op.attempt > 0 AND (SELECT k.undoes FROM tenantry.kinds k WHERE k.kind = v_op.kind) THEN
+      became := 'queued';
+      UPDATE tenantry.operations o SET cancel_asked = true WHERE o.id = v_stray.id;
+      PERFORM tenantry.requeue(v_stray.id);
+    ELSIF job_state IN ('cancelled', 'deleted')
        AND (v_op.attempt = 0 OR (SELECT k.cancellable FROM tenantry.kinds k WHERE k.kind = v_op.kind)) THEN
       became := 'cancelled';
       PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', v_stray.id, 'outcome', 'cancelled', 'error',

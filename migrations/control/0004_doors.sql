@@ -389,10 +389,42 @@ BEGIN
     PERFORM pg_notify('river.river_control', json_build_object('action', 'cancel', 'job_id', v_op.river_job_id, 'queue', v_kind.queue)::text);
     RETURN 'running';
   END IF;
+  IF v_kind.undoes AND v_op.attempt > 0 THEN
+    -- A worker takes back what it has done.
+    UPDATE tenantry.operations SET cancel_asked = true WHERE id = $1;
+    PERFORM tenantry.requeue($1);
+    RETURN 'queued';
+  END IF;
   PERFORM tenantry.settle(jsonb_build_array(jsonb_build_object('id', $1, 'outcome', 'cancelled', 'error',
     jsonb_build_object('code', 'cancelled', 'message', 'cancelled by ' || tenantry.asker()))));
   PERFORM tenantry.abandon(v_op);
   RETURN 'cancelled';
+END
+$$;
+
+-- pause asks an operation to stop at its next step and to wait for tenantry.retry: it is parked then, and its tenant stays held. It returns the
+-- state the operation is in afterwards.
+CREATE FUNCTION tenantry.pause(operation_id text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_op tenantry.operations;
+  v_kind tenantry.kinds;
+BEGIN
+  SELECT o.* INTO v_op FROM tenantry.operations o WHERE o.id = $1 FOR NO KEY UPDATE;
+  IF v_op.id IS NULL THEN
+    PERFORM tenantry.refuse('TY002', 'operation_id', format('operation_id: there is no operation %s', tenantry.shown(to_jsonb($1))), 'see tenantry op list');
+  END IF;
+  SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = v_op.kind;
+  IF NOT v_kind.undoes THEN
+    PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: a %s cannot be paused', v_op.kind), 'cancel it, or wait for its end');
+  END IF;
+  IF v_op.finished_at IS NOT NULL OR v_op.state = 'parked' THEN
+    PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s', $1, v_op.state), 'only what is under way can be paused');
+  END IF;
+  UPDATE tenantry.operations SET pause_asked = true, updated_at = now() WHERE id = $1;
+  RETURN v_op.state;
 END
 $$;
 
@@ -450,7 +482,7 @@ BEGIN
     UPDATE tenantry.tenants SET current_operation_id = $1 WHERE id = v_tenant.id;
   END IF;
   UPDATE tenantry.operations
-  SET finished_at = NULL, state = 'queued', failures = 0, reaps = 0, error = NULL, cancel_asked = false
+  SET finished_at = NULL, state = 'queued', failures = 0, reaps = 0, error = NULL, cancel_asked = false, pause_asked = false
   WHERE id = $1;
   PERFORM tenantry.requeue($1);
   RETURN 'queued';
@@ -573,7 +605,7 @@ LEFT JOIN tenantry.tenants t ON t.id = o.tenant_id;
 
 CREATE VIEW tenantry.tenant_status AS
 SELECT t.id, t.slug, t.name, t.state, n.name AS node, n.region, d.name AS database, r.name AS release, t.labels,
-       t.epoch, t.current_operation_id, t.delete_after, t.created_at, t.activated_at, t.suspended_at, t.deleted_at
+       t.epoch, t.schema_epoch, t.current_operation_id, t.delete_after, t.created_at, t.activated_at, t.suspended_at, t.deleted_at
 FROM tenantry.tenants t
 JOIN tenantry.databases d ON d.id = t.database_id
 JOIN tenantry.nodes n ON n.id = d.node_id

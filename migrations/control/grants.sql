@@ -11,6 +11,7 @@ GRANT EXECUTE ON FUNCTION
   tenantry.submit_many(text, jsonb[]),
   tenantry.create_tenant(text, text, text, jsonb, text, jsonb, text),
   tenantry.cancel(text),
+  tenantry.pause(text),
   tenantry.retry(text)
 TO tenantry_api;
 

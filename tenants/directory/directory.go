@@ -1,5 +1,5 @@
 // Package directory tells a pool cache where tenants are, from the control database: it is the resolver of
-// [poolcache.Cache], and it carries epoch changes (suspend, resume, rotate, move, delete) to it.
+// [poolcache.Cache], and it carries epoch changes (suspend, resume, rotate, move, delete) and changes of tenants' tables to it.
 //
 // A Go service that keeps pools of tenants uses it as the workers do:
 //
@@ -33,8 +33,9 @@ type Directory struct {
 }
 
 var (
-	_ poolcache.Resolver    = (*Directory)(nil)
-	_ poolcache.EpochReader = (*Directory)(nil)
+	_ poolcache.Resolver          = (*Directory)(nil)
+	_ poolcache.EpochReader       = (*Directory)(nil)
+	_ poolcache.SchemaEpochReader = (*Directory)(nil)
 )
 
 // New makes a directory for pools that log in as the role. The registry needs the keys that open credentials.
@@ -47,14 +48,14 @@ func (d *Directory) Resolve(ctx context.Context, tenantID string) (poolcache.Tar
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var state tenants.State
-	var epoch int64
+	var epoch, schemaEpoch int64
 	var node, databaseID, database, url, pooler string
 	err := d.reg.Pool().QueryRow(ctx, `
-		SELECT t.state, t.epoch, n.name, d.id, d.name, n.url, n.pooler_url
+		SELECT t.state, t.epoch, t.schema_epoch, n.name, d.id, d.name, n.url, n.pooler_url
 		FROM tenantry.tenants t
 		JOIN tenantry.databases d ON d.id = t.database_id
 		JOIN tenantry.nodes n ON n.id = d.node_id
-		WHERE t.id = $1`, tenantID).Scan(&state, &epoch, &node, &databaseID, &database, &url, &pooler)
+		WHERE t.id = $1`, tenantID).Scan(&state, &epoch, &schemaEpoch, &node, &databaseID, &database, &url, &pooler)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return poolcache.Target{}, fmt.Errorf("tenant %q: %w", tenantID, tenants.ErrNoTenant)
 	}
@@ -68,7 +69,7 @@ func (d *Directory) Resolve(ctx context.Context, tenantID string) (poolcache.Tar
 	if err != nil {
 		return poolcache.Target{}, err
 	}
-	target := poolcache.Target{Node: node, Epoch: epoch}
+	target := poolcache.Target{Node: node, Epoch: epoch, SchemaEpoch: schemaEpoch}
 	if pooler != "" {
 		// A transaction-mode pooler older than PgBouncer 1.21 has no prepared statements; this mode works with any.
 		target.Node, url, target.QueryExecMode = node+"/pooler", pooler, pgx.QueryExecModeExec
@@ -90,9 +91,18 @@ func (d *Directory) Resolve(ctx context.Context, tenantID string) (poolcache.Tar
 
 // Epochs gives the current epochs of tenants that are active.
 func (d *Directory) Epochs(ctx context.Context, tenantIDs []string) (map[string]int64, error) {
+	return d.epochs(ctx, `SELECT id, epoch FROM tenantry.tenants WHERE id = ANY ($1) AND state = 'active'`, tenantIDs)
+}
+
+// SchemaEpochs gives the current schema epochs of tenants that are active.
+func (d *Directory) SchemaEpochs(ctx context.Context, tenantIDs []string) (map[string]int64, error) {
+	return d.epochs(ctx, `SELECT id, schema_epoch FROM tenantry.tenants WHERE id = ANY ($1) AND state = 'active'`, tenantIDs)
+}
+
+func (d *Directory) epochs(ctx context.Context, sql string, tenantIDs []string) (map[string]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	rows, err := d.reg.Pool().Query(ctx, `SELECT id, epoch FROM tenantry.tenants WHERE id = ANY ($1) AND state = 'active'`, tenantIDs)
+	rows, err := d.reg.Pool().Query(ctx, sql, tenantIDs)
 	if err != nil {
 		return nil, fmt.Errorf("read epochs: %w", err)
 	}

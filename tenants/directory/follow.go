@@ -2,11 +2,13 @@ package directory
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/rs/zerolog"
 
 	"github.com/avenit/tenantry/tenants/poolcache"
@@ -64,8 +66,9 @@ func (f *follower) listen(ctx context.Context) error {
 			return err
 		}
 		wait, cancel := context.WithTimeout(ctx, pollEvery)
-		_, err := raw.WaitForNotification(wait)
+		note, err := raw.WaitForNotification(wait)
 		cancel()
+		f.schemaChanged(note)
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 			return fmt.Errorf("wait for notification: %w", err)
 		}
@@ -90,6 +93,20 @@ func (f *follower) begin(ctx context.Context, conn *pgx.Conn) error {
 		f.gone(f.last)
 	}
 	return nil
+}
+
+// schemaChanged carries a changed schema to the cache. One whose notification is lost is found by the cache's own poll.
+func (f *follower) schemaChanged(note *pgconn.Notification) {
+	if note == nil {
+		return
+	}
+	var told struct {
+		Tenant      string `json:"tenant"`
+		SchemaEpoch int64  `json:"schema_epoch"`
+	}
+	if json.Unmarshal([]byte(note.Payload), &told) == nil { // anybody may notify
+		f.cache.SchemaChanged(told.Tenant, told.SchemaEpoch)
+	}
 }
 
 // catchUp acts on the fences since the last one.

@@ -99,6 +99,7 @@ func (c *Cache) newEntry(tenant string, target Target) (*entry, error) {
 	e.ctx, e.revoke = context.WithCancelCause(context.Background())
 	e.state.Store(1) // the opening's
 	e.touch(c.now.Load())
+	e.schema.Store(target.SchemaEpoch)
 	pool, err := c.newPool(e, target)
 	if err != nil {
 		e.revoke(err)

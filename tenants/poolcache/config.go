@@ -81,6 +81,9 @@ type Config struct {
 	// registration in AfterConnect, a tracer. Hooks set here are called in addition to the cache's own. It must not
 	// replace DialFunc or Tracer later, from within BeforeConnect: the connection would not be counted.
 	Configure func(tenant string, pc *pgxpool.Config) error
+	// OnSchemaChange, when not nil, is called when the cache hears that a tenant's tables have changed, for tenants with an open
+	// pool: who remembers what they look like reads that again. It must return at once.
+	OnSchemaChange func(tenant string, epoch int64)
 	// Clock defaults to the system's.
 	Clock Clock
 }

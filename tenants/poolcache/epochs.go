@@ -31,7 +31,7 @@ func (c *Cache) pollEpochs(ctx context.Context) <-chan struct{} {
 }
 
 // SyncEpochs asks the [Resolver], if it is an [EpochReader], for the epochs of all open entries, and evicts those that
-// are stale or gone. Call it whenever notifications may have been missed, such as after reconnecting to where they come
+// are stale or gone; if it is a [SchemaEpochReader], it does for those whose tables have changed what [Cache.SchemaChanged] does. Call it whenever notifications may have been missed, such as after reconnecting to where they come
 // from. The cache calls it every Config.EpochPoll.
 func (c *Cache) SyncEpochs(ctx context.Context) error {
 	reader, ok := c.resolver.(EpochReader)
@@ -60,6 +60,21 @@ func (c *Cache) SyncEpochs(ctx context.Context) error {
 		case e.epoch < epoch:
 			c.Evict(tenant, epoch)
 		}
+	}
+	return c.syncSchemas(ctx, tenants)
+}
+
+func (c *Cache) syncSchemas(ctx context.Context, tenants []string) error {
+	reader, ok := c.resolver.(SchemaEpochReader)
+	if !ok {
+		return nil
+	}
+	epochs, err := reader.SchemaEpochs(ctx, tenants)
+	if err != nil {
+		return fmt.Errorf("read schema epochs of %d tenants: %w", len(tenants), err)
+	}
+	for tenant, epoch := range epochs {
+		c.SchemaChanged(tenant, epoch)
 	}
 	return nil
 }

@@ -23,6 +23,10 @@ func (l *Lease) Pool() *pgxpool.Pool { return l.held().pool }
 // Epoch returns the [Target.Epoch] that the pool was opened for.
 func (l *Lease) Epoch() int64 { return l.held().epoch }
 
+// SchemaEpoch returns the newest [Target.SchemaEpoch] that the cache has heard of. Whoever remembers what a tenant's tables
+// look like reads that again when it has grown.
+func (l *Lease) SchemaEpoch() int64 { return l.held().schema.Load() }
+
 // Node returns the [Target.Node] that the pool connects to.
 func (l *Lease) Node() string { return l.held().node.name }
 

@@ -13,6 +13,9 @@ type Target struct {
 	Node string
 	// Epoch grows with every move, suspension, restore-over and change of user. A pool of an older epoch is stale.
 	Epoch int64
+	// SchemaEpoch grows whenever the tenant's tables change. It makes no pool stale; see [Cache.SchemaChanged]. Zero is fine for
+	// who does not count.
+	SchemaEpoch int64
 	// ConnString is what pgx.ParseConfig takes: host, port, database, user, TLS. Leave the password out of it when
 	// Password is set. Its text is never put into an error or a log.
 	ConnString string
@@ -41,6 +44,13 @@ type Resolver interface {
 type EpochReader interface {
 	// Epochs returns the current epoch of each of tenants. One that is missing from the answer is evicted.
 	Epochs(ctx context.Context, tenants []string) (map[string]int64, error)
+}
+
+// SchemaEpochReader is implemented by a [Resolver] that can look up the schema epochs of many tenants at once. The cache then
+// learns of changed tables by itself, see [Cache.SyncEpochs].
+type SchemaEpochReader interface {
+	// SchemaEpochs returns the current [Target.SchemaEpoch] of each of tenants, as far as they are known.
+	SchemaEpochs(ctx context.Context, tenants []string) (map[string]int64, error)
 }
 
 // ResolverFunc is a [Resolver] that is a function.

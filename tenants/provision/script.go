@@ -76,7 +76,24 @@ GRANT CONNECT ON DATABASE %[1]s TO %[4]s`, tenants.Ident(db.Name),
 
 // rightsSQL gives the roles of a database their rights on what its owner has.
 func rightsSQL(db tenants.Database) string {
-	return fmt.Sprintf(grantSQL, tenants.Ident(db.Owner()), tenants.Ident(db.Role(tenants.RoleApp)), tenants.Ident(db.Role(tenants.RoleReadOnly)))
+	app, readOnly := db.Role(tenants.RoleApp), db.Role(tenants.RoleReadOnly)
+	return fmt.Sprintf(grantSQL, tenants.Ident(app), tenants.Ident(readOnly)) + strings.Join(DefaultRights(db.Owner(), app, readOnly), ";\n")
+}
+
+// DefaultRights gives the application's and the read-only role their rights on what an owner will make.
+func DefaultRights(owner, app, readOnly string) []string {
+	owner, app, readOnly = tenants.Ident(owner), tenants.Ident(app), tenants.Ident(readOnly)
+	var statements []string
+	for _, rights := range []string{
+		"USAGE ON SCHEMAS TO " + app + ", " + readOnly,
+		"SELECT, INSERT, UPDATE, DELETE ON TABLES TO " + app,
+		"USAGE, SELECT, UPDATE ON SEQUENCES TO " + app,
+		"SELECT ON TABLES TO " + readOnly,
+		"SELECT ON SEQUENCES TO " + readOnly,
+	} {
+		statements = append(statements, "ALTER DEFAULT PRIVILEGES FOR ROLE "+owner+" GRANT "+rights)
+	}
+	return statements
 }
 
 // contentsSQL hands over what the template held; its last statement counts the finished statements of the history.
@@ -97,26 +114,22 @@ REVOKE ALL ON SCHEMA public FROM %[1]s;`, tenants.Ident(node.TemplateRole()), te
 		`; SELECT count(*) FROM _tenantry.schema_history WHERE status = 'done'`
 }
 
-// grantSQL gives each role its rights on what is there and on what the owner will make. %[1]s owner, %[2]s app, %[3]s read-only.
+// grantSQL gives each role its rights on what is there. %[1]s app, %[2]s read-only.
 const grantSQL = `
 DO $grant$
 DECLARE
   s text;
 BEGIN
   FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
-    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[2]s, %[3]s';
-    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[2]s';
-    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[2]s';
-    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[3]s';
-    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[3]s';
+    EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[1]s, %[2]s';
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[1]s';
+    EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[1]s';
+    EXECUTE 'GRANT SELECT ON ALL TABLES IN SCHEMA ' || s || ' TO %[2]s';
+    EXECUTE 'GRANT SELECT ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[2]s';
   END LOOP;
 END
 $grant$;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT USAGE ON SCHEMAS TO %[2]s, %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %[2]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %[2]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT ON TABLES TO %[3]s;
-ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT ON SEQUENCES TO %[3]s`
+`
 
 // isolationSQL looks at the node with the application role's eyes.
 const isolationSQL = `
