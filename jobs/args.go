@@ -1,5 +1,7 @@
 package jobs
 
+import "encoding/json"
+
 // Args are the arguments of one kind of operation. The zero value of an optional field means "not given".
 type Args interface {
 	// Kind is the operation's kind, such as "suspend".
@@ -27,6 +29,15 @@ type Migrate struct {
 	Tenant string `json:"tenant"` // slug or id
 	// Release to bring it to. Defaults to the current release.
 	Release string `json:"release,omitempty"`
+}
+
+// ChangeSchema changes a tenant's forms as the no-code builder asks: fields become real columns. All of a change is made, or nothing.
+type ChangeSchema struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Change is a change set, {"operations": [{"op": "add_field", …}, …]}; docs/forms.md tells it, and tenantry ddl schema prints its JSON Schema.
+	Change json.RawMessage `json:"change"`
+	// Plan is the id of a plan that somebody has agreed to: when another one would be carried out by now, nothing is. Defaults to any.
+	Plan string `json:"plan,omitempty"`
 }
 
 // Suspend ends a tenant's sessions and lets no new ones in, until [Resume].
@@ -102,6 +113,9 @@ func (Provision) Kind() string { return "provision" }
 
 // Kind is the operation's kind.
 func (Migrate) Kind() string { return "migrate" }
+
+// Kind is the operation's kind.
+func (ChangeSchema) Kind() string { return "change_schema" }
 
 // Kind is the operation's kind.
 func (Suspend) Kind() string { return "suspend" }

@@ -176,6 +176,12 @@ func (c *Client) Retry(ctx context.Context, id string) (State, error) {
 	return c.decide(ctx, `SELECT tenantry.retry($1)`, "retry operation", id)
 }
 
+// Pause asks an operation to stop at its next step and to wait, parked, for [Client.Retry]. Only kinds that can be taken back can be
+// paused, such as [ChangeSchema]. It returns the state before; the tenant stays held.
+func (c *Client) Pause(ctx context.Context, id string) (State, error) {
+	return c.decide(ctx, `SELECT tenantry.pause($1)`, "pause operation", id)
+}
+
 func (c *Client) decide(ctx context.Context, sql, what, id string) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()

@@ -110,7 +110,7 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
-	out, delay := fate(err, d.life.cause(ctx), r.started, d.handler.FailsCleanly)
+	out, delay := fate(err, d.life.cause(ctx), r.started, d.handler)
 	if out == outcomeCancelled && !d.ledger.cancelAsked(ctx, r.ID) {
 		out = outcomeHandover // anybody in the control database can send the notification; nobody has asked
 	}

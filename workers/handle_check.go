@@ -57,7 +57,7 @@ func (t *toolbox) check(ctx context.Context, r *run) (done, error) {
 			if err != nil {
 				return fmt.Errorf("tenant %s: %w", p.Slug, err)
 			}
-			progress(c.count(state), len(picked), p.Slug)
+			progress(int64(c.count(state)), int64(len(picked)), p.Slug)
 			return nil
 		})
 	}

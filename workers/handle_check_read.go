@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/avenit/tenantry/migrations/adopt"
+	"github.com/avenit/tenantry/migrations/ddl"
+	"github.com/avenit/tenantry/migrations/ddl/execute"
 	"github.com/avenit/tenantry/migrations/drift"
 	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
@@ -93,8 +95,10 @@ func (c *checker) read(ctx context.Context, home tenants.Home, releaseID string)
 // seen is what was read of a tenant's database. Its sizes spare others the connection.
 type seen struct {
 	schema fingerprint.Schema
-	major  int
-	sizes  tenants.Sizes
+	// registry of its forms; one that never had any has no schemas for them either.
+	registry *ddl.Registry
+	major    int
+	sizes    tenants.Sizes
 }
 
 // lookInto connects as the role that may do least.
@@ -114,6 +118,9 @@ func (c *checker) lookInto(ctx context.Context, home tenants.Home) (l seen, err 
 	if l.schema, err = fingerprint.Read(ctx, conn, options); err != nil {
 		return l, err
 	}
+	if l.registry, err = execute.Read(ctx, conn); err != nil {
+		return l, err
+	}
 	l.sizes, err = tenants.ReadSizes(ctx, conn)
 	return l, err
 }
@@ -127,21 +134,25 @@ func hangUp(ctx context.Context, conn *pgx.Conn) {
 // judge compares what was read with what should be there. Where that cannot be known it says why.
 func (c *checker) judge(ctx context.Context, home tenants.Home, releaseID string, l seen) (drift.Finding, error) {
 	f := drift.Finding{State: drift.Clean, ReleaseID: releaseID, Fingerprint: l.schema.Sum()}
+	forms, rest := splitForms(l.schema)
 	want, err := c.wanted(ctx, home.NodeID, releaseID, l.major)
+	if err == nil {
+		f.Differences, err = c.formDifferences(ctx, home, l, forms)
+	}
 	switch {
 	case ctx.Err() != nil, errors.Is(err, provision.ErrSuperseded):
 		return f, err
 	case err != nil:
 		//nolint:nilerr // it is what was found
-		return drift.Finding{State: drift.Failed, Detail: clean("what its release makes is not known: " + err.Error())}, nil
-	case want == f.Fingerprint:
-		return f, nil
+		return drift.Finding{State: drift.Failed, Detail: clean("what should be there is not known: " + err.Error())}, nil
+	case want != rest.Sum():
+		expected, err := c.expectedSchema(ctx, c.run, home.NodeID, releaseID, l.major)
+		if err != nil {
+			return f, err
+		}
+		f.Differences = append(f.Differences, adopt.Compare(expected, rest, home.HistoryTable)...)
 	}
-	expected, err := c.expectedSchema(ctx, c.run, home.NodeID, releaseID, l.major)
-	if err != nil {
-		return f, err
-	}
-	if f.Differences = adopt.Compare(expected, l.schema, home.HistoryTable); len(f.Differences) > 0 {
+	if len(f.Differences) > 0 {
 		f.State = drift.Drifted
 	}
 	return f, nil

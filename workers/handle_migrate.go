@@ -55,26 +55,12 @@ func (t *toolbox) migrate(ctx context.Context, r *run) (done, error) {
 // applyRelease works as the tenant's migrator, whose session can do nothing outside this database. It holds the database's lock
 // (gentle.LockKey) and then asks whether it is still the newest attempt: what an older one has open is ended first.
 func (t *toolbox) applyRelease(ctx context.Context, r *run, home tenants.Home, releaseID string, result *migrated) (err error) {
-	if r.Attempt() > 1 {
-		node, err := t.reg.Node(ctx, home.NodeID)
-		if err != nil {
-			return err
-		}
-		if err := t.admin.EndOlder(ctx, node, r); err != nil {
-			return err
-		}
-	}
-	begun := time.Now()
-	conn, err := t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
+	conn, took, err := t.connectMigrator(ctx, r, home)
 	if err != nil {
 		return err
 	}
-	result.ConnectMS = milliseconds(time.Since(begun))
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
+	result.ConnectMS = milliseconds(took)
+	defer hangUp(ctx, conn)
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
 	applied, err := t.schema.apply(ctx, conn, releaseID, home.Database().Owner(), r, progress)
@@ -89,9 +75,9 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 // reportProgress writes to the ledger beside the work, twice a second at most: a statement holds locks and must not wait
 // for the control database.
-func (t *toolbox) reportProgress(ctx context.Context, r *run) (report func(done, total int, what string), stop func()) {
+func (t *toolbox) reportProgress(ctx context.Context, r *run) (report func(done, total int64, what string), stop func()) {
 	type state struct {
-		done, total int
+		done, total int64
 		what        string
 	}
 	var now atomic.Pointer[state]
@@ -99,6 +85,8 @@ func (t *toolbox) reportProgress(ctx context.Context, r *run) (report func(done,
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		var last *state
+		silent := 0
 		tick := time.NewTicker(500 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -107,14 +95,21 @@ func (t *toolbox) reportProgress(ctx context.Context, r *run) (report func(done,
 				return
 			case <-tick.C:
 			}
-			if s := now.Swap(nil); s != nil {
-				if err := r.Step(ctx, s.what, int64(s.done), int64(s.total)); err != nil && ctx.Err() == nil {
-					r.log.Warn().Err(err).Msg("progress not recorded")
-				}
+			s := now.Swap(nil)
+			if s != nil {
+				last, silent = s, 0
+			} else if silent++; silent%10 == 0 {
+				s = last // whether a person wants it to pause is told in answer
+			}
+			if s == nil {
+				continue
+			}
+			if err := r.Step(ctx, s.what, s.done, s.total); err != nil && ctx.Err() == nil {
+				r.log.Warn().Err(err).Msg("progress not recorded")
 			}
 		}
 	}()
-	return func(done, total int, what string) { now.Store(&state{done, total, what}) }, func() {
+	return func(done, total int64, what string) { now.Store(&state{done, total, what}) }, func() {
 		cancel()
 		<-ended
 	}

@@ -19,6 +19,8 @@ type Handler struct {
 	// FailsCleanly: after a permanent error nothing is half done that a later operation could not undo, so the operation
 	// fails and the tenant is free. Otherwise it is parked for a person.
 	FailsCleanly bool
+	// Undoes: when it is cancelled while it runs, the next attempt takes back what was done, and returns errUndone.
+	Undoes bool
 	// Work does it, as often as it takes: it must end in the same state however often it was begun before.
 	Work func(ctx context.Context, r *run) (done, error)
 	// Abandon is recorded when the operation failed or was cancelled. It may be nil.
@@ -47,6 +49,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.AdoptCheck{}.Kind(), Timeout: build, FailsCleanly: true, Work: t.adoptCheck},
 		{Kind: jobs.KindUnadopt, Timeout: change, Work: t.unadopt},
 		{Kind: jobs.Migrate{}.Kind(), Timeout: 30 * time.Minute, FailsCleanly: true, Work: t.migrate},
+		{Kind: jobs.ChangeSchema{}.Kind(), Timeout: changeSchemaTimeout, FailsCleanly: true, Undoes: true, Work: t.changeSchema},
 		{Kind: jobs.Suspend{}.Kind(), Timeout: change, Work: t.suspend},
 		{Kind: jobs.Resume{}.Kind(), Timeout: change, Work: t.resume},
 		{Kind: jobs.Delete{}.Kind(), Timeout: change, Work: t.delete},

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/avenit/tenantry/migrations/apply"
+	"github.com/avenit/tenantry/migrations/ddl/execute"
 	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/poolcache"
@@ -40,6 +41,8 @@ type problem struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Step    string `json:"step,omitempty"`
+	// Details for programs, as the kind documents them.
+	Details any `json:"details,omitempty"`
 }
 
 // Causes with which a worker ends its own runs.
@@ -51,10 +54,14 @@ var (
 // errCancelAsked: a person asked to cancel the operation.
 var errCancelAsked = errors.New("asked to cancel")
 
+// errUndone: a person asked to cancel the operation, and what it had done was taken back.
+var errUndone = errors.New("cancelled: what was done has been taken back")
+
 // refusal ends a run cleanly before it has changed anything: what was asked makes no sense (any more).
 type refusal struct {
 	message, hint string
 	code          string // "" is refused
+	details       any
 }
 
 func (r *refusal) Error() string { return r.message }
@@ -67,21 +74,28 @@ func refuse(message, hint string) error { return &refusal{message: message, hint
 //	none                                         succeeded
 //	a newer attempt owns the operation           superseded: nothing is written
 //	the worker stops or lost its lease           handover
-//	cancelled by a person                        cancelled where the kind fails cleanly, else handover: it runs to its end
+//	cancelled by a person                        cancelled where the kind fails cleanly, else handover: it runs to its end;
+//	                                             handover as well where it undoes itself: the next attempt does that
+//	cancelled, and undone                        cancelled
+//	a person asked to pause                      parked
 //	refusal                                      failed
 //	the server cannot be reached                 wait
 //	an administrator's session is in the way     wait
 //	transient (SQLSTATE classes of apply)        retry, after the last attempt parked
 //	anything else                                failed where the kind fails cleanly, else parked
-func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Duration) {
+func fate(err, cause error, op started, h Handler) (outcome, time.Duration) {
 	var r *refusal
 	switch {
 	case err == nil:
 		return outcomeSucceeded, 0
 	case errors.Is(err, provision.ErrSuperseded):
 		return outcomeNone, 0
+	case errors.Is(err, errUndone):
+		return outcomeCancelled, 0
+	case errors.Is(err, execute.ErrPaused):
+		return outcomeParked, 0
 	case errors.Is(cause, rivertype.ErrJobCancelledRemotely), errors.Is(err, errCancelAsked):
-		if !failsCleanly {
+		if !h.FailsCleanly || h.Undoes {
 			return outcomeHandover, 0
 		}
 		return outcomeCancelled, 0
@@ -96,7 +110,7 @@ func fate(err, cause error, op started, failsCleanly bool) (outcome, time.Durati
 			return outcomeParked, 0
 		}
 		return outcomeRetry, backoff(op.Failures+1, time.Minute)
-	case failsCleanly:
+	case h.FailsCleanly:
 		return outcomeFailed, 0
 	default:
 		return outcomeParked, 0
@@ -131,6 +145,9 @@ func transient(err, cause error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "XX000" && strings.HasPrefix(pg.Message, "tuple concurrently") {
 		return true
 	}
+	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
+		return true
+	}
 	return errors.Is(err, provision.ErrTemplateLost) || gentle.Classify(err) != gentle.Permanent
 }
 
@@ -144,7 +161,9 @@ func problemOf(err error, step string) *problem {
 	}
 	switch {
 	case errors.As(err, &r):
-		p.Code, p.Hint = cmp.Or(r.code, "refused"), r.hint
+		p.Code, p.Hint, p.Details = cmp.Or(r.code, "refused"), r.hint, r.details
+	case errors.Is(err, execute.ErrPaused):
+		p.Code, p.Message, p.Hint = "paused", "paused because somebody asked", "tenantry ddl resume goes on with it, tenantry ddl cancel takes it back"
 	case errors.As(err, &pg):
 		p.Code, p.Hint = pg.Code, clean(pg.Hint)
 	case unreachable(err):

@@ -109,7 +109,7 @@ func TestFate(t *testing.T) {
 	}
 	for _, c := range cases {
 		for failsCleanly, want := range map[bool]outcome{false: c.dirty, true: c.clean} {
-			out, delay := fate(c.err, c.cause, c.op, failsCleanly)
+			out, delay := fate(c.err, c.cause, c.op, Handler{FailsCleanly: failsCleanly})
 			require.Equal(t, want, out, "%s (fails cleanly: %t)", c.name, failsCleanly)
 			again := out == outcomeRetry || out == outcomeWait
 			require.Equal(t, again, delay > 0, "%s: delay %s", c.name, delay)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -16,6 +17,9 @@ type run struct {
 	started
 	ledger *ledger
 	log    zerolog.Logger
+
+	// pauseAsked: a person wants it to stop at its next step.
+	pauseAsked atomic.Bool
 
 	mu   sync.Mutex
 	step string
@@ -43,6 +47,8 @@ func (r *run) Step(ctx context.Context, name string, done, total int64) error {
 		return provision.ErrSuperseded
 	case answer == "cancel":
 		return errCancelAsked
+	case answer == "pause":
+		r.pauseAsked.Store(true)
 	}
 	return nil
 }

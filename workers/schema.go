@@ -104,17 +104,20 @@ func (s *schema) Apply(ctx context.Context, conn *pgx.Conn, releaseID, owner str
 	return err
 }
 
-func (s *schema) apply(ctx context.Context, conn *pgx.Conn, releaseID, owner string, r provision.Run, progress func(done, total int, what string)) (apply.Result, error) {
+func (s *schema) apply(ctx context.Context, conn *pgx.Conn, releaseID, owner string, r provision.Run, progress func(done, total int64, what string)) (apply.Result, error) {
 	rel, err := s.release(ctx, releaseID)
 	if err != nil {
 		return apply.Result{}, err
 	}
-	return apply.Apply(ctx, conn, rel, apply.Options{
+	opts := apply.Options{
 		Dedicated:   true,
 		Fence:       r.Current,
 		OwnerRole:   owner,
 		OperationID: r.OperationID(),
-		Progress:    progress,
 		Crash:       func(point string) { crashpoint.HitNamed(ctx, point) },
-	})
+	}
+	if progress != nil {
+		opts.Progress = func(done, total int, what string) { progress(int64(done), int64(total), what) }
+	}
+	return apply.Apply(ctx, conn, rel, opts)
 }

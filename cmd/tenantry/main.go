@@ -91,6 +91,7 @@ Make a tenant:                     tenantry tenant create acme --wait
 Connect to it:                     psql "$(tenantry tenant url acme --role app)"
 Bring all to a release:            tenantry rollout start 2026.12, tenantry rollout watch
 See who was changed by hand:       tenantry drift check --all --diff
+Change a tenant's forms:            tenantry ddl plan acme -f change.json, tenantry ddl apply acme -f change.json --wait
 Watch:                             tenantry op list, tenantry op watch OP, tenantry ops (metrics and River UI)
 
 Environment: TENANTRY_CONTROL_URL (the control database, reached directly), TENANTRY_SECRET_KEY (seals passwords; several keys
@@ -118,7 +119,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

@@ -1,0 +1,139 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/ddl"
+	"github.com/avenit/tenantry/migrations/ddl/execute"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+// changeSchemaTimeout bounds one attempt. Filling and indexing large tables takes hours; the next attempt goes on.
+const changeSchemaTimeout = 12 * time.Hour
+
+// Every point of execute is one of the crash suite's.
+var _ = func() []*crashpoint.Point {
+	var points []*crashpoint.Point
+	for _, name := range execute.Points() {
+		points = append(points, crashpoint.New(name))
+	}
+	return points
+}()
+
+// changeSchema changes a tenant's forms, or takes back what an earlier attempt of a cancelled operation has done.
+func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
+	a, err := args[jobs.ChangeSchema](r)
+	if err != nil {
+		return done{}, err
+	}
+	if r.TenantID == nil {
+		return done{}, errNoTenant
+	}
+	change, err := ddl.Decode(a.Change)
+	if err != nil {
+		return done{}, changeRefused(err)
+	}
+	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	if err != nil {
+		return done{}, err
+	}
+	if home.State != tenants.StateActive {
+		return done{}, notPossible(home.Slug, home.State, r.Kind)
+	}
+	conn, _, err := t.connectMigrator(ctx, r, home)
+	if err != nil {
+		return done{}, err
+	}
+	defer hangUp(ctx, conn)
+	progress, stop := t.reportProgress(ctx, r)
+	defer stop()
+	opts := execute.Options{
+		OperationID:  r.ID,
+		RequestedBy:  r.RequestedBy,
+		OwnerRole:    home.Database().Owner(),
+		AppRole:      home.Database().Role(tenants.RoleApp),
+		ReadOnlyRole: home.Database().Role(tenants.RoleReadOnly),
+		Dedicated:    true,
+		PlanID:       a.Plan,
+		Fence:        r.Current,
+		Pause:        r.pauseAsked.Load,
+		Progress:     progress,
+		Crash:        func(point string) { crashpoint.HitNamed(ctx, point) },
+	}
+	if r.Attempt() > 1 && r.ledger.cancelAsked(ctx, r.ID) {
+		err := execute.Undo(ctx, conn, opts)
+		if err == nil {
+			return done{}, errUndone
+		}
+		if !errors.Is(err, execute.ErrCommitted) {
+			return done{}, fmt.Errorf("take the change back: %w", err)
+		}
+		// Too late: it is visible. What is left is tidied up.
+	}
+	result, err := execute.Apply(ctx, conn, change, opts)
+	if err != nil {
+		return done{}, changeRefused(err)
+	}
+	return done{result: result, record: schemaChanged(*r.TenantID)}, nil
+}
+
+// schemaChanged tells every process with a pool of the tenant, in the transaction that ends the operation.
+func schemaChanged(tenantID string) record {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT tenantry.schema_changed($1)`, tenantID); err != nil {
+			return fmt.Errorf("announce the changed schema: %w", err)
+		}
+		return nil
+	}
+}
+
+// changeDetails is what an operation's error tells programs of a change that was not made.
+type changeDetails struct {
+	Problems ddl.Problems `json:"problems"`
+}
+
+// changeRefused makes refusals of what leaves the forms as they were.
+func changeRefused(err error) error {
+	problems, found := errors.AsType[ddl.Problems](err)
+	undone, taken := errors.AsType[*execute.UndoneError](err)
+	if taken {
+		problems = undone.Problems
+	}
+	r := &refusal{message: err.Error(), hint: "the forms are as they were"}
+	if problems != nil {
+		r.details, r.hint = changeDetails{problems}, problems[0].Fix
+	}
+	switch {
+	case errors.Is(err, execute.ErrOutdated):
+		r.code = "outdated"
+	case taken:
+		r.code = "undone"
+	case !found:
+		return err
+	}
+	return r
+}
+
+// connectMigrator connects to a tenant's database as its migrator, whose session can do nothing outside of it. What an older attempt has open is
+// ended first.
+func (t *toolbox) connectMigrator(ctx context.Context, r *run, home tenants.Home) (conn *pgx.Conn, took time.Duration, err error) {
+	if r.Attempt() > 1 {
+		node, err := t.reg.Node(ctx, home.NodeID)
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := t.admin.EndOlder(ctx, node, r); err != nil {
+			return nil, 0, err
+		}
+	}
+	begun := time.Now()
+	conn, err = t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
+	return conn, time.Since(begun), err
+}
