@@ -2,7 +2,6 @@ package stall_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/migrations/gentle/gentletest"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -17,66 +17,11 @@ import (
 // perSecond is how many queries a client asks in a second.
 const perSecond = 200
 
-// client asks queries at a steady rate over one connection, one after the other.
-type client struct {
-	name string
-	ask  func(ctx context.Context, conn *pgx.Conn, n int) error
-
-	mu    sync.Mutex
-	moved *sync.Cond
-	asked []query
-}
-
-// query is one that was asked.
-type query struct {
-	due  time.Time
-	took time.Duration // since it was due
-	err  error
-}
-
-// run asks until the context ends. The connection is the client's.
-func (c *client) run(ctx context.Context, conn *pgx.Conn) {
-	begun := time.Now()
-	for n := 0; ; n++ {
-		due := begun.Add(time.Duration(n) * time.Second / perSecond)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Until(due)):
-		}
-		err := c.ask(context.WithoutCancel(ctx), conn, n)
-		c.mu.Lock()
-		c.asked = append(c.asked, query{due, time.Since(due), err})
-		c.moved.Broadcast()
-		c.mu.Unlock()
-	}
-}
-
-// between gives what was due in a time, once all of it is answered: the longest wait, how many queries, and the first error.
-func (c *client) between(from, to time.Time) (longest time.Duration, count int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.asked) == 0 || c.asked[len(c.asked)-1].due.Before(to) {
-		c.moved.Wait()
-	}
-	for _, q := range c.asked {
-		if q.due.Before(from) || q.due.After(to) {
-			continue
-		}
-		count++
-		longest = max(longest, q.took)
-		if q.err != nil && err == nil {
-			err = fmt.Errorf("%s: %w", c.name, q.err)
-		}
-	}
-	return longest, count, err
-}
-
 // traffic is a tenant's own work.
 type traffic struct {
-	ours    []*client // on the table that is changed
-	control []*client // on another one
-	locks   *lockWaits
+	reader, writer *gentletest.Client   // on the table that is changed
+	control        []*gentletest.Client // on another one
+	locks          *gentletest.Locks
 }
 
 // begin starts the traffic; it ends with the test, or when it is stopped.
@@ -84,32 +29,29 @@ func begin(t *testing.T, f *fleettest.Fleet, rows int) (*traffic, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	start := func(name string, ask func(context.Context, *pgx.Conn, int) error) *client {
-		c := &client{name: name, ask: ask}
-		c.moved = sync.NewCond(&c.mu)
+	start := func(name string, ask func(context.Context, *pgx.Conn, int) error) *gentletest.Client {
 		conn := f.Connect(t, "big", tenants.RoleApp)
-		running.Go(func() { c.run(ctx, conn) })
+		c := gentletest.NewClient(name, perSecond, func(ctx context.Context, n int) error { return ask(ctx, conn, n) })
+		running.Go(func() { c.Run(ctx) })
 		return c
 	}
 	some := func(n int) int { return n*7919%rows + 1 }
 	tr := &traffic{
-		ours: []*client{
-			start("reader", func(ctx context.Context, conn *pgx.Conn, n int) error {
-				from := []string{"events", "events_shown"}[n%2]
-				var note string
-				return conn.QueryRow(ctx, `SELECT note FROM `+from+` WHERE id = $1`, some(n)).Scan(&note)
-			}),
-			start("writer", func(ctx context.Context, conn *pgx.Conn, n int) error {
-				var err error
-				if n%2 == 0 {
-					_, err = conn.Exec(ctx, `INSERT INTO events (source_id, kind, note) VALUES (1, 'new', 'written')`)
-				} else {
-					_, err = conn.Exec(ctx, `UPDATE events SET note = 'changed' WHERE id = $1`, some(n))
-				}
-				return err
-			}),
-		},
-		control: []*client{
+		reader: start("reader", func(ctx context.Context, conn *pgx.Conn, n int) error {
+			from := []string{"events", "events_shown"}[n%2]
+			var note string
+			return conn.QueryRow(ctx, `SELECT note FROM `+from+` WHERE id = $1`, some(n)).Scan(&note)
+		}),
+		writer: start("writer", func(ctx context.Context, conn *pgx.Conn, n int) error {
+			var err error
+			if n%2 == 0 {
+				_, err = conn.Exec(ctx, `INSERT INTO events (source_id, kind, note) VALUES (1, 'new', 'written')`)
+			} else {
+				_, err = conn.Exec(ctx, `UPDATE events SET note = 'changed' WHERE id = $1`, some(n))
+			}
+			return err
+		}),
+		control: []*gentletest.Client{
 			start("control reader", func(ctx context.Context, conn *pgx.Conn, n int) error {
 				var name string
 				return conn.QueryRow(ctx, `SELECT name FROM forms_seen WHERE id = $1`, n%100+1).Scan(&name)
@@ -120,12 +62,14 @@ func begin(t *testing.T, f *fleettest.Fleet, rows int) (*traffic, func()) {
 			}),
 		},
 	}
-	locks, look := watchLocks(ctx, t, f)
-	tr.locks = locks
-	running.Go(look)
+	watcher, err := pgx.Connect(t.Context(), fleettest.ServerURL(t))
+	require.NoError(t, err)
+	tr.locks = gentletest.NewLocks(watcher, f.Tenant(t, "big").Database+"_app")
+	running.Go(func() { tr.locks.Run(ctx) })
 	return tr, func() {
 		cancel()
 		running.Wait()
+		require.NoError(t, watcher.Close(context.WithoutCancel(t.Context())))
 	}
 }
 
@@ -138,19 +82,19 @@ type seen struct {
 
 func (tr *traffic) between(t *testing.T, from, to time.Time) seen {
 	t.Helper()
-	var s seen
-	var count int
-	var err error
-	s.reader, s.queries, err = tr.ours[0].between(from, to)
-	require.NoError(t, err)
-	s.writer, count, err = tr.ours[1].between(from, to)
-	require.NoError(t, err)
-	s.queries += count
-	s.locked = tr.locks.longest(t, from, to)
-	for _, c := range tr.control {
-		longest, _, err := c.between(from, to)
-		require.NoError(t, err)
-		s.machine = max(s.machine, longest)
+	longest := func(clients ...*gentletest.Client) (time.Duration, int) {
+		waits := gentletest.Seen(from, to, clients...)
+		require.NoError(t, waits.Err)
+		return waits.Longest, waits.Count
 	}
+	var s seen
+	var reads, writes int
+	s.reader, reads = longest(tr.reader)
+	s.writer, writes = longest(tr.writer)
+	s.machine, _ = longest(tr.control...)
+	s.queries = reads + writes
+	var err error
+	s.locked, err = tr.locks.Longest(from, to)
+	require.NoError(t, err)
 	return s
 }
