@@ -45,6 +45,8 @@ type Failure struct {
 	Message string `json:"message"`        // one line, without secrets
 	Hint    string `json:"hint,omitempty"` // what to do
 	Step    string `json:"step,omitempty"` // the step it happened in
+	// Details for programs, nil for most kinds. A change_schema that was refused has {"problems": [{"path", "message", "fix", "rows", "examples"}]}.
+	Details json.RawMessage `json:"details,omitempty"`
 }
 
 // Operation is one row of the ledger: what was asked, how far it is, how it ended.

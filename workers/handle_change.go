@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -101,22 +102,21 @@ type changeDetails struct {
 
 // changeRefused makes refusals of what leaves the forms as they were.
 func changeRefused(err error) error {
-	problems, found := errors.AsType[ddl.Problems](err)
+	problems, _ := errors.AsType[ddl.Problems](err)
 	undone, taken := errors.AsType[*execute.UndoneError](err)
-	if taken {
-		problems = undone.Problems
-	}
-	r := &refusal{message: err.Error(), hint: "the forms are as they were"}
-	if problems != nil {
-		r.details, r.hint = changeDetails{problems}, problems[0].Fix
-	}
+	r := &refusal{hint: "the forms are as they were"}
 	switch {
-	case errors.Is(err, execute.ErrOutdated):
-		r.code = "outdated"
 	case taken:
-		r.code = "undone"
-	case !found:
+		problems, r.code, r.message = undone.Problems, "undone", undone.Error()
+	case errors.Is(err, execute.ErrOutdated):
+		r.code, r.message = "outdated", execute.ErrOutdated.Error()
+	case problems == nil:
 		return err
+	}
+	if problems != nil {
+		problems = problems.WithoutValues()
+		r.details, r.hint = changeDetails{problems}, problems[0].Fix
+		r.message = strings.TrimPrefix(r.message+": "+problems.Summary(), ": ")
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/avenit/tenantry/migrations/ddl"
 	"github.com/avenit/tenantry/migrations/ddl/execute"
@@ -11,9 +12,9 @@ import (
 
 // printChangePlan shows the plan of a change to a person.
 func (a *app) printChangePlan(t tenants.Tenant, p *execute.Planned) {
-	a.printf("%s for %s: %s, about %s; nothing was changed\n", p.ID, t.Slug, counted(len(p.Steps), "step"), roughly(p.Estimate()))
+	a.printf("%s for %s: %s, %s; nothing was changed\n", p.ID, t.Slug, counted(len(p.Steps), "step"), about(p.Estimate()))
 	for i, step := range p.Steps {
-		a.printf("\n%d. %s (%s), about %s\n", i+1, step.Title(), step.Phase, roughly(step.Estimate))
+		a.printf("\n%d. %s, %s\n", i+1, step.Title(), about(step.Estimate))
 		if len(step.SQL) > 0 {
 			a.printf("   locks: %s\n", step.Lock)
 		}
@@ -33,6 +34,13 @@ func (a *app) printChangePlan(t tenants.Tenant, p *execute.Planned) {
 	for _, problem := range p.Problems {
 		a.printf("\nwould fail: %s\n  %s\n", printable(problem.String()), printable(problem.Fix))
 	}
+}
+
+func about(d time.Duration) string {
+	if d < time.Second {
+		return roughly(d)
+	}
+	return "about " + roughly(d)
 }
 
 // printableLines keeps the ends of lines.

@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +45,29 @@ func (p Problems) Error() string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// WithoutValues drops what examples tell of rows but their ids: for logs, and for databases that are not the tenant's own.
+func (p Problems) WithoutValues() Problems {
+	list := slices.Clone(p)
+	for i := range list {
+		list[i].Examples = nil
+		for _, example := range p[i].Examples {
+			if id, _, _ := strings.Cut(example, ":"); strings.HasPrefix(id, "id ") {
+				list[i].Examples = append(list[i].Examples, id)
+			}
+		}
+	}
+	return list
+}
+
+// Summary gives every problem, without its fix.
+func (p Problems) Summary() string {
+	list := make([]string, len(p))
+	for i, problem := range p {
+		list[i] = problem.String()
+	}
+	return strings.Join(list, "\n")
 }
 
 // Err returns the problems as an error, nil when there are none.

@@ -120,7 +120,7 @@ func (s *session) agree(ctx context.Context, change ddl.Change, now state) (*ddl
 	if err != nil {
 		return nil, err
 	}
-	s.result.Notes = append(plan.Notes, found...)
+	s.result.Notes = slices.Concat(plan.Notes, found)
 	return plan, s.outdated(problems.Err())
 }
 

@@ -18,7 +18,7 @@ var ErrCommitted = errors.New("the change is visible already")
 
 // UndoneError says why a change was not made. The forms are what they were before it.
 type UndoneError struct {
-	// Message for people, and the server's code, "" when it was not the server.
+	// Message for people; nothing of a row is in it, but Problems may have examples. SQLState is the server's code, "" when it was not the server.
 	Message  string `json:"message"`
 	SQLState string `json:"sqlstate,omitempty"`
 	// Problems that were found in rows, nil when the server refused a step.

@@ -66,7 +66,7 @@ func probeAll(ctx context.Context, probes []ddl.Probe, ask asker) (ddl.Problems,
 			return nil, nil, err
 		case problem == nil:
 		case probe.Note:
-			found = append(found, problem.String())
+			found = append(found, ddl.Problems{*problem}.WithoutValues().Summary())
 		default:
 			problems = append(problems, *problem)
 		}

@@ -87,7 +87,9 @@ func (s *session) beginUndo(ctx context.Context, cause error) (*UndoneError, err
 		return why, nil
 	}
 	why.Message, why.SQLState = cause.Error(), gentle.SQLState(cause)
-	why.Problems, _ = errors.AsType[ddl.Problems](cause)
+	if problems, found := errors.AsType[ddl.Problems](cause); found {
+		why.Problems, why.Message = problems, "rows are in the way"
+	}
 	encoded, err := json.Marshal(why)
 	if err != nil {
 		return nil, fmt.Errorf("encode why the change is undone: %w", err)
