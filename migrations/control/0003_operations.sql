@@ -547,7 +547,8 @@ BEGIN
     SET state = CASE e.outcome WHEN 'retry' THEN 'retrying' WHEN 'wait' THEN 'retrying' WHEN 'handover' THEN 'queued' ELSE e.outcome END,
         result = coalesce(e.result, o.result),
         error = CASE WHEN e.outcome = 'succeeded' THEN NULL ELSE coalesce(e.error, o.error) END,
-        failures = o.failures + (e.outcome IN ('retry', 'parked'))::integer,
+        -- One that stands still because somebody asked has not failed.
+        failures = o.failures + (e.outcome IN ('retry', 'parked') AND coalesce(e.error ->> 'code', '') <> 'paused')::integer,
         progress_done = CASE WHEN e.outcome = 'succeeded' THEN o.progress_total ELSE o.progress_done END,
         finished_at = CASE WHEN e.outcome IN ('succeeded', 'failed', 'cancelled') THEN now() END,
         updated_at = now()

@@ -31,6 +31,10 @@ type kind struct {
 	// database is the state of its database afterwards.
 	database string
 	release  string // defaults to the sample's
+	// state is how the operation ends. Defaults to succeeded.
+	state jobs.State
+	// after looks at more of what the cell has worked on. It may be nil.
+	after func(t *testing.T, s *crashtest.Scene, name string)
 }
 
 // Points by the part of the code that passes them.
@@ -111,6 +115,19 @@ func kinds() []kind {
 			name: "check", points: passing([]string{"check.read.after", "check.record.after"}, pointsOfEnd), need: needTenants,
 			ask:      asking(func(slug string) jobs.Args { return jobs.Check{Only: slug} }),
 			database: "assigned", // it takes no turn in the tenant's mailbox
+		},
+		{
+			name: "form", points: passing(pointsOfFirstForm, pointsOfRecord), need: needForms(0, "", makeForm), ask: asking(func(slug string) jobs.Args { return changing(slug, makeForm) }),
+			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
+		},
+		{
+			name: "change", points: passing(pointsOfForm, pointsOfRecord), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
+			ask:    asking(func(slug string) jobs.Args { return changing(slug, changeForm) }),
+			tenant: tenants.StateActive, database: "assigned", release: nextRelease, after: changed,
+		},
+		{
+			name: "cancel", points: passing(pointsOfUndo, pointsOfEnd), need: needCancelled, before: beginFill, ask: cancelChange,
+			tenant: tenants.StateActive, database: "assigned", release: nextRelease, state: jobs.StateCancelled, after: emptyAgain,
 		},
 		{name: "retire", points: passing(pointsOfFence, pointsOfDrop, pointsOfRecord), need: needWarm, ask: askRetire, database: "dropped"},
 	}

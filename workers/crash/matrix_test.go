@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,11 @@ var dangerous = []cell{
 	{"purge", "operation.settle.before"},
 	{"rotate", "build.roles.intent"},
 	{"retire", "drop.database.before"},
+	{"form", "ddl.committed"},
+	{"change", "ddl.fill.batch"},
+	{"change", "ddl.index.effect"},
+	{"change", "ddl.committed"},
+	{"cancel", "ddl.undo.step"},
 }
 
 // smoke is what runs with all other tests.
@@ -145,7 +151,17 @@ func (k kind) crashAt(t *testing.T, points []string, seen *tally) {
 			return // what a failed cell leaves would be blamed on the next
 		}
 	}
-	crashtest.Holds(t, s, crashtest.Expect{})
+	crashtest.Holds(t, s, crashtest.Expect{Ended: cancelled(t, s)})
+}
+
+// cancelled are the operations that the scene has cancelled.
+func cancelled(t *testing.T, s *crashtest.Scene) map[string]string {
+	t.Helper()
+	ended := map[string]string{}
+	for _, id := range value[[]string](t, s, `SELECT coalesce(array_agg(id), '{}') FROM tenantry.operations WHERE cancel_asked`) {
+		ended[id] = string(jobs.StateCancelled)
+	}
+	return ended
 }
 
 // crash is one cell. It returns how long the operation was without a worker.
@@ -164,10 +180,11 @@ func (k kind) crash(t *testing.T, s *crashtest.Scene, point string) time.Duratio
 
 	b := program(t).Start(t, s.Fleet, "B", longLease)
 	took := takenOver(t, s, before, killed)
-	op := s.Fleet.Succeeds(t, id)
+	op := s.Fleet.Ends(t, id)
+	require.Equal(t, cmp.Or(k.state, jobs.StateSucceeded), op.State, "%+v", op.Error)
 	require.LessOrEqual(t, op.Reaps, 1)
 	db := databaseOfOperation(t, s, id)
-	crashtest.Holds(t, s, crashtest.Expect{Deep: []string{db.ID}})
+	crashtest.Holds(t, s, crashtest.Expect{Deep: []string{db.ID}, Ended: cancelled(t, s)})
 	require.Equal(t, k.database, db.State)
 	if k.tenant != "" {
 		tenant := s.Fleet.Tenant(t, *op.TenantID)
@@ -180,6 +197,9 @@ func (k kind) crash(t *testing.T, s *crashtest.Scene, point string) time.Duratio
 			want = k.release
 		}
 		require.Equal(t, want, tenant.Release)
+	}
+	if k.after != nil {
+		k.after(t, s, name)
 	}
 	b.Stop(t)
 	return took
