@@ -64,7 +64,7 @@ func TestNothingIsEverOpenToPublic(t *testing.T) {
 	require.NoError(t, outside.QueryRow(ctx, `
 		SELECT array_agg(proname::text ORDER BY proname) FROM pg_proc
 		WHERE pronamespace = 'tenantry'::regnamespace AND has_function_privilege('tenantry_api', oid, 'EXECUTE')`).Scan(&doors))
-	require.Equal(t, []string{"cancel", "create_tenant", "retry", "submit", "submit_many"}, doors)
+	require.Equal(t, []string{"cancel", "create_tenant", "pause", "retry", "submit", "submit_many"}, doors)
 }
 
 // emptyDatabase makes a database and gives its URL.

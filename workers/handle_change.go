@@ -48,11 +48,14 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	if home.State != tenants.StateActive {
 		return done{}, notPossible(home.Slug, home.State, r.Kind)
 	}
-	conn, _, err := t.connectMigrator(ctx, r, home)
+	if err := t.endOlder(ctx, r, home.NodeID); err != nil {
+		return done{}, err
+	}
+	conn, err := t.admin.Borrow(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
 	if err != nil {
 		return done{}, err
 	}
-	defer hangUp(ctx, conn)
+	defer t.admin.Return(home.Node(), conn)
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
 	opts := execute.Options{
@@ -61,7 +64,6 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		OwnerRole:    home.Database().Owner(),
 		AppRole:      home.Database().Role(tenants.RoleApp),
 		ReadOnlyRole: home.Database().Role(tenants.RoleReadOnly),
-		Dedicated:    true,
 		PlanID:       a.Plan,
 		Fence:        r.Current,
 		Pause:        r.pauseAsked.Load,
@@ -124,16 +126,22 @@ func changeRefused(err error) error {
 // connectMigrator connects to a tenant's database as its migrator, whose session can do nothing outside of it. What an older attempt has open is
 // ended first.
 func (t *toolbox) connectMigrator(ctx context.Context, r *run, home tenants.Home) (conn *pgx.Conn, took time.Duration, err error) {
-	if r.Attempt() > 1 {
-		node, err := t.reg.Node(ctx, home.NodeID)
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := t.admin.EndOlder(ctx, node, r); err != nil {
-			return nil, 0, err
-		}
+	if err := t.endOlder(ctx, r, home.NodeID); err != nil {
+		return nil, 0, err
 	}
 	begun := time.Now()
 	conn, err = t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
 	return conn, time.Since(begun), err
+}
+
+// endOlder ends the sessions of a run's older attempts.
+func (t *toolbox) endOlder(ctx context.Context, r *run, nodeID string) error {
+	if r.Attempt() == 1 {
+		return nil
+	}
+	node, err := t.reg.Node(ctx, nodeID)
+	if err != nil {
+		return err
+	}
+	return t.admin.EndOlder(ctx, node, r)
 }

@@ -91,7 +91,7 @@ func (rt *Runtime) open(ctx context.Context) error {
 	if rt.pools.ledger, err = openControl(ctx, rt.cfg.ControlURL, "tenantry/ledger", 16); err != nil {
 		return err
 	}
-	if rt.pools.queue, err = openControl(ctx, rt.cfg.ControlURL, "tenantry/queue", 8); err != nil {
+	if rt.pools.queue, err = openQueue(ctx, rt.cfg.ControlURL); err != nil {
 		return err
 	}
 	if rt.pools.vital, err = openControl(ctx, rt.cfg.ControlURL, "tenantry/vital", 2); err != nil {
@@ -121,7 +121,15 @@ func (rt *Runtime) WorkerID() string {
 	return rt.life.id
 }
 
-func openControl(ctx context.Context, url, name string, conns int32) (*pgxpool.Pool, error) {
+// openQueue opens River's pool. What River writes need not be on the disk at its commit: the ledger decides, and a delivery or a completion
+// that a crash of the server takes back is delivered, or completed, once more.
+func openQueue(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	return openControl(ctx, url, "tenantry/queue", 8, func(c *pgxpool.Config) {
+		c.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
+	})
+}
+
+func openControl(ctx context.Context, url, name string, conns int32, change ...func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	if strings.Contains(url, "://") {
 		// Where a password needs escaping, pgx takes its rest for the database's name and shows that in errors.
 		if _, _, err := tenants.SplitURL(url); err != nil {
@@ -137,6 +145,9 @@ func openControl(ctx context.Context, url, name string, conns int32) (*pgxpool.P
 	// A process that is frozen in a transaction would keep the rows of its operation, and then nobody could take that over.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "5s"
 	config.MaxConns = conns
+	for _, f := range change {
+		f(config)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("control database: %w", err)
@@ -211,6 +222,9 @@ func (rt *Runtime) startChores(g *generation, led *ledger) {
 	g.spawn(func() { rt.shareBudgets(ctx, g.life) })
 }
 
+// promptCooldown is FetchCooldown for queues of which people await each job.
+const promptCooldown = time.Millisecond
+
 func (rt *Runtime) client(g *generation, led *ledger) (*river.Client[pgxTx], error) {
 	bundle := river.NewWorkers()
 	for _, h := range handlers(rt.tools) {
@@ -220,7 +234,11 @@ func (rt *Runtime) client(g *generation, led *ledger) (*river.Client[pgxTx], err
 	queues := map[string]river.QueueConfig{}
 	for queue, n := range rt.cfg.Concurrency {
 		if n > 0 {
-			queues[queue] = river.QueueConfig{MaxWorkers: n, FetchCooldown: rt.cfg.FetchCooldown, FetchPollInterval: time.Second}
+			cooldown := rt.cfg.FetchCooldown
+			if queue == jobs.QueueDDL { // a person looks at a form and waits
+				cooldown = min(cooldown, promptCooldown)
+			}
+			queues[queue] = river.QueueConfig{MaxWorkers: n, FetchCooldown: cooldown, FetchPollInterval: time.Second}
 		}
 	}
 	reindex, err := cron.ParseStandard(reindexAt)

@@ -40,7 +40,7 @@ func readAll(ctx context.Context, conn interface {
 func TestReplan(t *testing.T) {
 	t.Parallel()
 	reader := planning(t)
-		ctx := within(t)
+	ctx := within(t)
 	times := 0
 	_, err := readAll(ctx, reader, &times)
 	require.NoError(t, err)

@@ -26,6 +26,9 @@ type Admin struct {
 
 	mu    sync.Mutex
 	pools map[string]*pgxpool.Pool // by node id and sealed password: a changed password is another pool
+	// kept are sessions in tenants' databases, see [Admin.Return].
+	kept   []*keptSession
+	closed bool
 }
 
 // NewAdmin makes an Admin with at most so many sessions per node; 0 is 8.
@@ -44,6 +47,11 @@ func (a *Admin) Close() {
 		pool.Close()
 	}
 	a.pools = map[string]*pgxpool.Pool{}
+	for _, s := range a.kept {
+		s.end.Stop()
+		closeConn(s.conn)
+	}
+	a.kept, a.closed = nil, true
 }
 
 func (a *Admin) pool(node tenants.Node) (*pgxpool.Pool, error) {

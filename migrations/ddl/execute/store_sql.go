@@ -242,9 +242,12 @@ FROM jsonb_to_recordset($1::jsonb) AS f (key text, label text, "table" text, vie
 ON CONFLICT (key) DO UPDATE
 SET label = excluded.label, view_name = excluded.view_name, version = excluded.version, dropped_at = excluded.dropped_at, purge_after = excluded.purge_after`, []int{0}},
 	{`
-DELETE FROM _tenantry.form_fields d
-USING jsonb_array_elements($1::jsonb) AS f
-WHERE d.form = f ->> 'key'`, []int{0}},
+DELETE FROM _tenantry.form_fields
+WHERE form IN (SELECT f ->> 'key' FROM jsonb_array_elements($1::jsonb) AS f)
+  AND (form, key) NOT IN (
+    SELECT f ->> 'key', x ->> 'key'
+    FROM jsonb_array_elements($1::jsonb) AS f
+    CROSS JOIN jsonb_array_elements(f -> 'fields') AS x)`, []int{0}},
 	{`
 INSERT INTO _tenantry.form_fields (form, key, label, position, type, settings, column_name, constraint_name, required, default_value, former, dropped_at, purge_after)
 SELECT f ->> 'key', d.key, d.label, d.position, d.spec ->> 'type', d.spec - 'type', nullif(d."column", ''), nullif(d."constraint", ''),
@@ -252,7 +255,12 @@ SELECT f ->> 'key', d.key, d.label, d.position, d.spec ->> 'type', d.spec - 'typ
 FROM jsonb_array_elements($1::jsonb) AS f
 CROSS JOIN jsonb_to_recordset(f -> 'fields') AS d
   (key text, label text, position integer, spec jsonb, "column" text, "constraint" text, required boolean, "default" jsonb, former jsonb,
-   dropped_at timestamptz, purge_after timestamptz)`, []int{0}},
+   dropped_at timestamptz, purge_after timestamptz)
+ON CONFLICT (form, key) DO UPDATE
+SET label = excluded.label, position = excluded.position, type = excluded.type, settings = excluded.settings, column_name = excluded.column_name,
+    constraint_name = excluded.constraint_name, required = excluded.required, default_value = excluded.default_value, former = excluded.former,
+    dropped_at = excluded.dropped_at, purge_after = excluded.purge_after
+WHERE (form_fields.*) IS DISTINCT FROM (excluded.*)`, []int{0}},
 	{`
 DELETE FROM _tenantry.form_indexes i
 USING jsonb_array_elements($1::jsonb) AS f
