@@ -114,7 +114,7 @@ func TestChangeSchemaRefused(t *testing.T) {
 	}{
 		"no such form":      {changing("acme", `{"op": "set_optional", "form": "ghosts", "field": "name"}`), "refused", `operations[0].form: there is no form "ghosts"`},
 		"no such operation": {changing("acme", `{"op": "explode"}`), "refused", `operations[0].op: "explode" is not an operation`},
-		"an older version":  {jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"versions": {"projects": 0}, "operations": [{"op": "drop_form", "form": "projects"}]}`)}, "refused", "versions.projects: form projects has version 1, and the change was made against version 0"},
+		"an older version":  {jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"versions": {"projects": 0}, "operations": [{"op": "drop_form", "form": "projects"}]}`)}, "refused", "versions.projects: form projects has version 1, and the change was made against version 0; meanwhile: change 1 by postgres (create_form projects, add_field projects.name"},
 		"another plan":      {jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"operations": [{"op": "drop_form", "form": "projects"}]}`), Plan: "plan_000000000000000000000000"}, "outdated", "the plan is outdated"},
 	} {
 		op := f.Ends(t, f.Submit(t, z.args))

@@ -116,7 +116,7 @@ func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (e
 	}
 	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds()}
 	if err == nil {
-		e.Result, e.Release = did.result, did.release
+		e.Result, e.Release, e.Schema = did.result, did.release, did.schema
 		return e, did.record
 	}
 	if out == outcomeHandover {

@@ -84,17 +84,7 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, changeRefused(err)
 	}
-	return done{result: result, record: schemaChanged(*r.TenantID)}, nil
-}
-
-// schemaChanged tells every process with a pool of the tenant, in the transaction that ends the operation.
-func schemaChanged(tenantID string) record {
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT tenantry.schema_changed($1)`, tenantID); err != nil {
-			return fmt.Errorf("announce the changed schema: %w", err)
-		}
-		return nil
-	}
+	return done{result: result, schema: true}, nil
 }
 
 // changeDetails is what an operation's error tells programs of a change that was not made.

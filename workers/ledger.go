@@ -113,6 +113,7 @@ type end struct {
 	Error   *problem `json:"error,omitempty"`
 	Delay   float64  `json:"delay,omitempty"`   // seconds
 	Release string   `json:"release,omitempty"` // as done.release
+	Schema  bool     `json:"schema,omitempty"`  // as done.schema
 }
 
 // record writes what a run has done into the control database, in the transaction that ends its operation.

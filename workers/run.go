@@ -96,4 +96,6 @@ type done struct {
 	// release is what the operation's database stands at now, "" when that has not changed. Unlike a record it is written together with the ends
 	// of other operations.
 	release string
+	// schema says that the tenant's tables have changed: every process with a pool of the tenant is told. A release says so, too.
+	schema bool
 }

@@ -505,7 +505,7 @@ $$;
 -- operation that has succeeded is left to River's client, which completes many at once, as it does without us; should the worker
 -- die before that, the next start of the job has nothing to do, and tenantry.reap completes it.
 -- Each element of p_ends: id, attempt (or null: by whoever, from outside a run), outcome, result, error, delay (seconds), release (what the
--- operation's database stands at now, if it has succeeded).
+-- operation's database stands at now, if it has succeeded), schema (whether it has changed the tenant's tables, if it has succeeded; with a release it has).
 --   succeeded | failed | cancelled   ends the operation and frees the tenant
 --   retry       comes back after delay, the tenant stays held; counts a failure
 --   wait        the same, but nothing is counted: not its fault (its node is away)
@@ -540,8 +540,9 @@ DECLARE
   v_queue text;
 BEGIN
   WITH ends AS (
-    SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay, e.release
-    FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8, release text)
+    SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay, e.release,
+           e.outcome = 'succeeded' AND (e.release IS NOT NULL OR coalesce(e.schema, false)) AS schema
+    FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8, release text, schema boolean)
   ), ended AS (
     UPDATE tenantry.operations o
     SET state = CASE e.outcome WHEN 'retry' THEN 'retrying' WHEN 'wait' THEN 'retrying' WHEN 'handover' THEN 'queued' ELSE e.outcome END,
@@ -557,7 +558,7 @@ BEGIN
       -- Said by the state: finished_at IS NULL would invite the planner to read every unfinished operation.
       AND o.state NOT IN ('succeeded', 'failed', 'cancelled')
       AND (e.attempt IS NULL OR (o.attempt = e.attempt AND o.state = 'running'))
-    RETURNING o.id, o.tenant_id, o.database_id, o.river_job_id, o.kind, o.finished_at, e.outcome, e.error, e.result, e.delay, e.release
+    RETURNING o.id, o.tenant_id, o.database_id, o.river_job_id, o.kind, o.finished_at, e.outcome, e.error, e.result, e.delay, e.release, e.schema
   ), migrated AS (
     UPDATE tenantry.databases d
     SET release_id = ended.release
@@ -566,7 +567,7 @@ BEGIN
   ), freed AS (
     UPDATE tenantry.tenants t
     SET current_operation_id = NULL,
-        schema_epoch = t.schema_epoch + (ended.outcome = 'succeeded' AND ended.release IS NOT NULL)::integer
+        schema_epoch = t.schema_epoch + ended.schema::integer
     FROM ended
     WHERE t.id = ended.tenant_id AND t.current_operation_id = ended.id AND ended.finished_at IS NOT NULL
   ), jobs AS (

@@ -94,12 +94,20 @@ func (b *builder) checkVersions(change Change) {
 		}
 		if version != change.Versions[key] {
 			b.problems = append(b.problems, Problem{
-				Path:    "versions." + key,
+				Path:    versionPath(key),
 				Message: fmt.Sprintf("form %s has version %d, and the change was made against version %d", key, version, change.Versions[key]),
 				Fix:     "look at what has changed meanwhile, and make the change anew against that",
 			})
 		}
 	}
+}
+
+// versionPath is where a change says which version of a form its author saw.
+func versionPath(form string) string { return "versions." + form }
+
+// OldVersion gives the form that a problem is about when that is a change against an older version.
+func (p Problem) OldVersion() (form string, is bool) {
+	return strings.CutPrefix(p.Path, versionPath(""))
 }
 
 // finish puts the steps in order and makes transactions of neighbours.

@@ -117,11 +117,11 @@ func kinds() []kind {
 			database: "assigned", // it takes no turn in the tenant's mailbox
 		},
 		{
-			name: "form", points: passing(pointsOfFirstForm, pointsOfRecord), need: needForms(0, "", makeForm), ask: asking(func(slug string) jobs.Args { return changing(slug, makeForm) }),
+			name: "form", points: passing(pointsOfFirstForm, pointsOfEnd), need: needForms(0, "", makeForm), ask: asking(func(slug string) jobs.Args { return changing(slug, makeForm) }),
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
 		},
 		{
-			name: "change", points: passing(pointsOfForm, pointsOfRecord), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
+			name: "change", points: passing(pointsOfForm, pointsOfEnd), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
 			ask:    asking(func(slug string) jobs.Args { return changing(slug, changeForm) }),
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease, after: changed,
 		},

@@ -111,7 +111,7 @@ func (s *session) agree(ctx context.Context, change ddl.Change, now state) (*ddl
 	}
 	plan, err := ddl.Generate(change, now.registry, now.facts)
 	if err != nil {
-		return nil, s.outdated(err)
+		return nil, s.outdated(meanwhile(ctx, s.Exchange, change, err))
 	}
 	if s.opts.PlanID != "" && s.opts.PlanID != plan.ID {
 		return nil, ErrOutdated

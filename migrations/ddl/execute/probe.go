@@ -36,12 +36,15 @@ func Plan(ctx context.Context, conn *pgx.Conn, change ddl.Change) (*Planned, err
 		return nil, err
 	}
 	plan, err := ddl.Generate(change, s.registry, s.facts)
+	exchange := func(ctx context.Context, commands []gentle.Command) ([]gentle.Reply, error) {
+		return gentle.Exchange(ctx, conn, commands)
+	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // Problems, as promised
+		return nil, meanwhile(ctx, exchange, change, err)
 	}
 	planned := &Planned{Plan: plan, At: s.facts.Now}
 	ask := func(ctx context.Context, sql string) (gentle.Reply, error) {
-		replies, err := gentle.Exchange(ctx, conn, []gentle.Command{{SQL: sql, Keep: true}})
+		replies, err := exchange(ctx, []gentle.Command{{SQL: sql, Keep: true}})
 		if err == nil {
 			err = replies[0].Err
 		}

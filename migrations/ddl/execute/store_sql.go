@@ -280,3 +280,11 @@ SELECT number, operation_id, requested_by, state, change::text, coalesce(inverse
 FROM _tenantry.form_changes
 ORDER BY number DESC
 LIMIT $1`
+
+// sinceSQL lists the changes that have touched a form since a version of it.
+const sinceSQL = `
+SELECT number, requested_by, change::text
+FROM _tenantry.form_changes
+WHERE state = 'done' AND (forms ->> $1)::bigint > $2::bigint
+ORDER BY number
+LIMIT 10`
