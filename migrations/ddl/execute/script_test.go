@@ -1,0 +1,342 @@
+package execute_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/migrations/ddl"
+	"github.com/avenit/tenantry/migrations/ddl/execute"
+	"github.com/avenit/tenantry/migrations/fingerprint"
+)
+
+// twin is a database in which a registry's script is run, to compare with what changes have led to.
+type twin struct {
+	tn   *tenant
+	conn *pgx.Conn
+}
+
+func newTwin(t *testing.T) *twin {
+	t.Helper()
+	other := newTenant(t)
+	conn := other.connect(t, other.migrator)
+	run(t, conn, "SET ROLE "+other.owner)
+	return &twin{tn: other, conn: conn}
+}
+
+// script makes a registry from nothing and gives what that is.
+func (w *twin) script(t *testing.T, registry *ddl.Registry) fingerprint.Schema {
+	t.Helper()
+	for _, schema := range ddl.Schemas() {
+		run(t, w.conn, "DROP SCHEMA IF EXISTS "+schema+" CASCADE")
+	}
+	if registry.Kept() {
+		for _, sql := range slices.Concat(ddl.SchemasSQL(w.tn.app, w.tn.readOnly), registry.Script()) {
+			run(t, w.conn, sql)
+		}
+	}
+	return w.tn.forms(t, w.conn)
+}
+
+// forms reads what the schemas of forms hold.
+func (tn *tenant) forms(t *testing.T, conn *pgx.Conn) fingerprint.Schema {
+	t.Helper()
+	all, err := fingerprint.Read(t.Context(), conn, fingerprint.Options{Roles: map[string]string{
+		tn.owner: "{owner}", tn.migrator: "{migrator}", tn.app: "{app}", tn.readOnly: "{readonly}",
+	}})
+	require.NoError(t, err)
+	return fingerprint.Schema{Objects: slices.DeleteFunc(all.Objects, func(o fingerprint.Object) bool { return !strings.Contains(o.Name, "form_") })}
+}
+
+// TestChangesLeaveWhatTheScriptMakes makes random changes one after the other. Each is made, or refused with everything as it was; and
+// always the tables are what the registry's script makes from nothing, and every change that was made can be planned to be taken back.
+func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
+	t.Parallel()
+	for name, rows := range map[string]int{"small": 20, "large": 12_000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seed := uint64(time.Now().UnixNano())
+			if given := os.Getenv("DDL_SEED"); given != "" {
+				n, err := strconv.ParseUint(given, 10, 64)
+				require.NoError(t, err)
+				seed = n
+			}
+			t.Logf("DDL_SEED=%d", seed)
+			rounds := 60
+			if given := os.Getenv("DDL_ROUNDS"); given != "" {
+				n, err := strconv.Atoi(given)
+				require.NoError(t, err)
+				rounds = n
+			}
+			g := &gambler{Rand: rand.New(rand.NewPCG(seed, 1))}
+			tn := newTenant(t)
+			other := newTwin(t)
+			made, refused := 0, map[string]int{}
+			for range rounds {
+				before := tn.registry(t)
+				operations := g.change(before)
+				result, err := tn.try(t, operations, tn.options())
+				after := tn.registry(t)
+				switch {
+				case err == nil:
+					made++
+					require.NotZero(t, result.Number)
+					g.fill(t, tn, after, rows)
+				default:
+					var problems ddl.Problems
+					var undone *execute.UndoneError
+					require.True(t, errors.As(err, &problems) || errors.As(err, &undone), "%s: %v", operations, err)
+					require.Equal(t, before, after, operations)
+					refused[shape(err)]++
+				}
+				want, got := other.script(t, after), tn.forms(t, tn.admin)
+				require.Empty(t, fingerprint.Compare(want, got), "after %s", operations)
+				tidy(t, tn)
+			}
+			t.Logf("%d of %d changes were made, the others refused: %v", made, rounds, refused)
+			require.Greater(t, made, rounds/4)
+		})
+	}
+}
+
+// shape is a refusal without its values.
+func shape(err error) string {
+	text := err.Error()
+	if i := strings.IndexByte(text, '\n'); i > 0 {
+		text = text[:i]
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, text[:min(len(text), 90)])
+}
+
+// tidy: nothing is left of a change but what it made.
+func tidy(t *testing.T, tn *tenant) {
+	t.Helper()
+	for _, sql := range []string{
+		"SELECT count(*) FROM pg_constraint WHERE NOT convalidated",
+		"SELECT count(*) FROM pg_index WHERE NOT indisvalid",
+		"SELECT count(*) FROM pg_constraint WHERE conname LIKE 'n\\_%'",
+		"SELECT count(*) FROM _tenantry.form_filled",
+		"SELECT count(*) FROM _tenantry.form_changes WHERE plan IS NOT NULL OR state NOT IN ('done', 'undone')",
+	} {
+		if tn.registry(t).Kept() {
+			require.Zero(t, one[int](t, tn.admin, sql), sql)
+		}
+	}
+}
+
+// gambler makes changes by lot: most make sense, some do not.
+type gambler struct {
+	*rand.Rand
+
+	keys int
+}
+
+func pick[T any](g *gambler, list ...T) T { return list[g.IntN(len(list))] }
+
+func (g *gambler) key(prefix string) string {
+	g.keys++
+	return fmt.Sprintf("%s%d", prefix, g.keys)
+}
+
+func (g *gambler) form(r *ddl.Registry, dropped bool) string {
+	var keys []string
+	for _, form := range r.Forms {
+		if (form.Dropped != nil) == dropped {
+			keys = append(keys, form.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return "nobody"
+	}
+	return pick(g, keys...)
+}
+
+func (g *gambler) field(r *ddl.Registry, form string, dropped bool) string {
+	var keys []string
+	if f := r.Form(form); f != nil {
+		for _, field := range f.Fields {
+			if (field.Dropped != nil) == dropped {
+				keys = append(keys, field.Key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return "nothing"
+	}
+	return pick(g, keys...)
+}
+
+// spec is a type with parameters, and a value of it.
+func (g *gambler) spec(r *ddl.Registry) (spec, value string) {
+	options := `"options": [{"key": "a"}, {"key": "b", "label": "B"}]`
+	switch g.IntN(16) {
+	case 0, 1:
+		return fmt.Sprintf(`"type": "short_text", "max_length": %d`, pick(g, 10, 50, 255)), `"x"`
+	case 2, 3:
+		return `"type": "long_text"`, `"2026-11-27"`
+	case 4:
+		return fmt.Sprintf(`"type": "integer", "bits": %d`, pick(g, 32, 64)), "7"
+	case 5:
+		return fmt.Sprintf(`"type": "decimal", "precision": %d, "scale": %d`, pick(g, 10, 12, 14), pick(g, 2, 2, 4)), `"1.50"`
+	case 6:
+		return `"type": "money", "currency": "EUR"`, "3"
+	case 7:
+		return `"type": "boolean"`, "true"
+	case 8:
+		return `"type": "date"`, `"2026-11-27"`
+	case 9:
+		return `"type": "date_time"`, `"2026-11-27T10:00:00Z"`
+	case 10:
+		return `"type": "select", ` + options, `"a"`
+	case 11:
+		return `"type": "multi_select", ` + options, `["a"]`
+	case 12:
+		return fmt.Sprintf(`"type": "reference", "references": %q, "on_delete": %q`, g.form(r, false), pick(g, "restrict", "set_null")), "null"
+	case 13:
+		return fmt.Sprintf(`"type": "many_to_many", "references": %q`, g.form(r, false)), ""
+	case 14:
+		return `"type": "email"`, `"a@b.c"`
+	default:
+		return `"type": "json"`, `{"a": null}`
+	}
+}
+
+// change makes one that can be decoded.
+func (g *gambler) change(r *ddl.Registry) string {
+	for {
+		operations := make([]string, 1+g.IntN(2)*g.IntN(3))
+		for i := range operations {
+			operations[i] = g.operation(r)
+		}
+		text := strings.Join(operations, ",\n")
+		if _, err := ddl.Decode([]byte(`{"operations": [` + text + `]}`)); err == nil {
+			return text
+		}
+	}
+}
+
+var labels = []string{"Name", "name", "Ähre", "a\u0308", `q"uo'te`, "", "select", strings.Repeat("ж", 40), "100%", "a.b"}
+
+func (g *gambler) operation(r *ddl.Registry) string {
+	form := g.form(r, false)
+	field := g.field(r, form, false)
+	label := pick(g, labels...)
+	flag := func(name string) string {
+		if g.IntN(3) == 0 {
+			return fmt.Sprintf(`, %q: true`, name)
+		}
+		return ""
+	}
+	target := fmt.Sprintf(`"form": %q, "field": %q`, form, field)
+	fields := fmt.Sprintf(`"form": %q, "fields": [%q]`, form, field)
+	if second := g.field(r, form, false); second != field && g.IntN(3) == 0 {
+		fields = fmt.Sprintf(`"form": %q, "fields": [%q, %q]`, form, field, second)
+	}
+	if len(r.Forms) == 0 {
+		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.key("form"), label)
+	}
+	switch g.IntN(26) {
+	case 0:
+		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.key("form"), label)
+	case 1, 2, 3, 4, 5:
+		spec, value := g.spec(r)
+		text := fmt.Sprintf(`{"op": "add_field", "form": %q, "field": %q, "label": %q, %s`, form, g.key("f"), label, spec)
+		if value != "" {
+			if g.IntN(2) == 0 {
+				text += `, "default": ` + value
+			}
+			text += flag("required") + flag("index")
+		}
+		return text + flag("unique") + "}"
+	case 6:
+		return fmt.Sprintf(`{"op": "add_field", "form": %q, "field": %q, "type": "formula", "expression": "if(is_empty(%s), 'none', 'some' & %s)"}`, form, g.key("f"), field, field)
+	case 7:
+		return fmt.Sprintf(`{"op": "rename_field", %s, "label": %q}`, target, label)
+	case 8:
+		return fmt.Sprintf(`{"op": "rename_form", "form": %q, "label": %q}`, form, label)
+	case 9:
+		return fmt.Sprintf(`{"op": "drop_field", %s}`, target)
+	case 10:
+		return fmt.Sprintf(`{"op": "restore_field", "form": %q, "field": %q}`, form, g.field(r, form, true))
+	case 11:
+		return fmt.Sprintf(`{"op": "drop_form", "form": %q}`, form)
+	case 12:
+		return fmt.Sprintf(`{"op": "restore_form", "form": %q}`, g.form(r, true))
+	case 13:
+		return fmt.Sprintf(`{"op": "purge", "form": %q, "field": %q, "early": true}`, form, g.field(r, form, g.IntN(2) == 0))
+	case 14:
+		return fmt.Sprintf(`{"op": "purge", "form": %q, "early": true}`, g.form(r, true))
+	case 15, 16:
+		_, value := g.spec(r)
+		if value == "" {
+			value = "null"
+		}
+		return fmt.Sprintf(`{"op": "set_required", %s, "value": %s}`, target, value)
+	case 17:
+		return fmt.Sprintf(`{"op": "set_optional", %s}`, target)
+	case 18:
+		_, value := g.spec(r)
+		if value == "" {
+			value = "null"
+		}
+		return fmt.Sprintf(`{"op": "set_default", %s, "default": %s}`, target, value)
+	case 19:
+		return fmt.Sprintf(`{"op": "set_options", %s, "options": [{"key": "b"}, {"key": "a"}, {"key": %q}]}`, target, pick(g, "c", "d"))
+	case 20:
+		return fmt.Sprintf(`{"op": %q, %s}`, pick(g, "add_index", "drop_index"), fields)
+	case 21:
+		return fmt.Sprintf(`{"op": %q, %s}`, pick(g, "set_unique", "drop_unique"), fields)
+	case 22:
+		return fmt.Sprintf(`{"op": "revert_type", %s}`, target)
+	default:
+		spec, _ := g.spec(r)
+		return fmt.Sprintf(`{"op": "change_type", %s, %s, "on_error": %q}`, target, spec, pick(g, "stop", "empty", "keep"))
+	}
+}
+
+// fill gives forms that have no rows some, as far as they take rows with nothing in them.
+func (g *gambler) fill(t *testing.T, tn *tenant, r *ddl.Registry, rows int) {
+	t.Helper()
+	for _, form := range r.Forms {
+		if form.Dropped != nil || g.IntN(3) > 0 {
+			continue
+		}
+		if one[int](t, tn.admin, "SELECT count(*) FROM form_data."+form.Table) > 0 {
+			continue
+		}
+		var columns, values []string
+		for _, field := range form.Fields {
+			if field.Column == "" || field.Spec.Type == ddl.ManyToMany {
+				continue
+			}
+			value := map[ddl.Type]string{
+				ddl.LongText: "repeat('x', 90)", ddl.ShortText: "'s' || g", ddl.Integer: "g", ddl.Decimal: "g", ddl.Money: "g", ddl.Boolean: "true",
+				ddl.Date: "'2026-01-01'::date", ddl.DateTime: "now()", ddl.Select: "'a'", ddl.MultiSelect: "'{a}'", ddl.Email: "'a' || g || '@b'", ddl.JSON: "'1'",
+			}[field.Spec.Type]
+			if value != "" {
+				columns, values = append(columns, field.Column), append(values, value)
+			}
+		}
+		if len(columns) == 0 {
+			continue
+		}
+		// What a form refuses is its business: the test is about what changes make of it.
+		_, _ = tn.admin.Exec(t.Context(), fmt.Sprintf("INSERT INTO form_data.%s (%s) SELECT %s FROM generate_series(1, %d) AS g",
+			form.Table, strings.Join(columns, ", "), strings.Join(values, ", "), rows))
+		run(t, tn.admin, "ANALYZE form_data."+form.Table)
+	}
+}
