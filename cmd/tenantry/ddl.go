@@ -21,7 +21,7 @@ import (
 
 func (a *app) ddlCommand() *cobra.Command {
 	c := group("ddl", "Plan and make changes of a tenant's forms, as the no-code builder does",
-		a.ddlPlan(), a.ddlApply(), a.ddlHistory(), a.ddlUndo(), a.ddlPause(), a.ddlResume(), a.ddlCancel(), a.ddlPurge())
+		a.ddlPlan(), a.ddlApply(), a.ddlHistory(), a.ddlUndo(), a.ddlPause(), a.ddlResume(), a.ddlCancel(), a.ddlPurge(), a.ddlSchema())
 	c.Long = `A change set is JSON: a list of operations on forms and their fields. A worker turns it into DDL that does not stop the tenant's
 traffic: all of it is made, or nothing. What a form is is kept in the tenant's own database; see tenantry forms show.
 
@@ -383,4 +383,14 @@ func (a *app) dueForPurge(ctx context.Context, tenant string) (ddl.Change, error
 		return ddl.Change{}, fmt.Errorf("read the database's clock: %w", err)
 	}
 	return registry.Due(now), nil
+}
+
+func (a *app) ddlSchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of a change set", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(ddl.Schema())
+			return err //nolint:wrapcheck // standard output
+		},
+	}
 }
