@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "decimal", "precision": 3, "scale": 2, "default": "12.5"}`, "operations[0].default", `"12.5" does not fit`, "of the field's type", true},
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "integer", "bits": 16}`, "operations[0].bits", "16 is neither 32 nor 64", "use 64", false},
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "integer", "bits": 32, "default": 3000000000}`, "operations[0].default", "is not an integer of 32 bits", "", true},
-		{`{"op": "add_field", "form": "p", "field": "a", "type": "date", "default": "31.12.2026"}`, "operations[0].default", `"31.12.2026" is not a date such as 2006-01-02`, "", true},
+		{`{"op": "add_field", "form": "p", "field": "a", "type": "date", "default": "31.12.2026"}`, "operations[0].default", `"31.12.2026" is not a date such as 2026-11-27`, "", true},
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "date", "default": "2026-02-30"}`, "operations[0].default", `is not a date`, "", true},
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "email", "default": "nobody"}`, "operations[0].default", "is not a value of type email", "", true},
 		{`{"op": "add_field", "form": "p", "field": "a", "type": "select"}`, "operations[0].options", "there are 0 options", "give 1 to 500", false},

@@ -123,6 +123,14 @@ func (s Spec) stored() bool { return kinds[s.Type].column != nil }
 // column is the SQL type of the field's column.
 func (s Spec) column() string { return kinds[s.Type].column(s) }
 
+// ColumnType is the SQL type of the field's column, as PostgreSQL writes it; "" for a field without one.
+func (s Spec) ColumnType() string {
+	if !s.stored() {
+		return ""
+	}
+	return s.column()
+}
+
 // condition that its values meet, "" for none; x is the quoted column.
 func (s Spec) condition(x string) string {
 	if of := kinds[s.Type].condition; of != nil {

@@ -136,6 +136,8 @@ var timeLayouts = map[Type][]string{
 	Time:     {"15:04", "15:04:05", "15:04:05.999999"},
 }
 
+var timeExamples = map[Type]string{Date: "2026-11-27", DateTime: "2026-11-27T17:00:00Z", Time: "17:00"}
+
 func timeConstant(s Spec, value json.RawMessage) (sql, wrong string) {
 	var text string
 	if err := json.Unmarshal(value, &text); err == nil {
@@ -150,7 +152,7 @@ func timeConstant(s Spec, value json.RawMessage) (sql, wrong string) {
 			return "'" + text + "'", ""
 		}
 	}
-	return "", fmt.Sprintf("%s is not a %s such as %s", string(value), s.Type, timeLayouts[s.Type][0])
+	return "", fmt.Sprintf("%s is not a %s such as %s", string(value), s.Type, timeExamples[s.Type])
 }
 
 func optionKeys(options []Option) []string {

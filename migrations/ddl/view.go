@@ -211,3 +211,6 @@ func (v view) query() string {
 	}
 	return "SELECT" + strings.Join(lines, ",") + "\nFROM " + v.table + " AS t"
 }
+
+// ViewColumns are the names of the columns of a form's view, in order.
+func (f *Form) ViewColumns() []string { return viewOf(f).names() }
