@@ -177,7 +177,7 @@ func (o *ChangeType) replace(b *builder, form *Form, field *Field, to Spec) {
 		b.lookAgain(Probe{
 			Field: "type", Table: form.Table,
 			SQL:     rowsWhere(form.Table, fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(old), ident(column)), showing("t."+ident(old))),
-			Message: "%d rows that were written meanwhile cannot become a " + string(to.Type), Fix: "change those rows, or say what becomes of them: on_error empty or keep",
+			Message: "%d rows written meanwhile cannot become a " + string(to.Type), Fix: "change those rows, or say what becomes of them: on_error empty or keep",
 		})
 	}
 	former := Former{Column: old, Spec: from, Constraint: field.Constraint, Default: field.Default, Sync: sync.name, PurgeAfter: b.purgeAfter(), Kept: o.OnError == OnErrorKeep}
