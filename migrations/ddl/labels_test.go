@@ -74,7 +74,7 @@ func quoted(text string) string {
 // statements with other names and constants. DDL_FUZZ=full is a million rounds.
 func TestLabels(t *testing.T) {
 	t.Parallel()
-	rounds := 20_000
+	rounds := 5_000
 	if os.Getenv("DDL_FUZZ") == "full" {
 		rounds = 1_000_000
 	}

@@ -46,7 +46,7 @@ const (
 func look(forms []string, operationID string) []gentle.Command {
 	return []gentle.Command{
 		{SQL: standSQL, Keep: true, Cut: true},
-		{SQL: registrySQL, Keep: true, Cut: true},
+		{SQL: registrySQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Cut: true},
 		{SQL: factsSQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Cut: true},
 		{SQL: changeSQL, Args: []string{operationID}, Keep: true, Cut: true},
 	}
@@ -112,10 +112,13 @@ func (s state) foreignErr() error {
 	}}
 }
 
+// allForms names all of them to registrySQL.
+const allForms = "*"
+
 // Read reads the registry of a tenant's forms; one without forms has the zero Registry. It takes no lock and changes nothing.
 // The connection's role must be allowed to read it, as the application's and the read-only one are.
 func Read(ctx context.Context, conn *pgx.Conn) (*ddl.Registry, error) {
-	s, err := read(ctx, conn, nil, "")
+	s, err := read(ctx, conn, []string{allForms}, "")
 	if err != nil {
 		return nil, err
 	}

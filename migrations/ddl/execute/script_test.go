@@ -80,6 +80,7 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 			g := &gambler{Rand: rand.New(rand.NewPCG(seed, 1))}
 			tn := newTenant(t)
 			other := newTwin(t)
+			tn.apply(t, people)
 			made, refused := 0, map[string]int{}
 			for range rounds {
 				before := tn.registry(t)
@@ -103,7 +104,7 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 				tidy(t, tn)
 			}
 			t.Logf("%d of %d changes were made, the others refused: %v", made, rounds, refused)
-			require.Greater(t, made, rounds/4)
+			require.Greater(t, made, rounds/10)
 		})
 	}
 }

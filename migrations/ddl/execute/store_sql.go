@@ -85,7 +85,8 @@ const standSQL = `
 SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'form_changes' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '_tenantry')),
        coalesce((SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('form_data', 'form_views', 'form_trash')), '')`
 
-// registrySQL reads the registry as ddl.Registry reads it.
+// registrySQL reads the registry as ddl.Registry reads it. Of forms that $1 does not name, and that refer to none of those, only what a plan asks of all
+// forms is read, and not their fields; '*' names all.
 const registrySQL = `
 SELECT jsonb_build_object(
   'next', (SELECT next FROM _tenantry.form_names),
@@ -93,20 +94,24 @@ SELECT jsonb_build_object(
     SELECT jsonb_agg(jsonb_build_object(
       'key', f.key, 'label', f.label, 'table', f.table_name, 'view', coalesce(f.view_name, ''), 'version', f.version,
       'dropped_at', f.dropped_at, 'purge_after', f.purge_after,
-      'fields', coalesce((
+      'fields', CASE WHEN f.detailed THEN coalesce((
         SELECT jsonb_agg(jsonb_build_object(
           'key', d.key, 'label', d.label, 'position', d.position, 'spec', d.settings || jsonb_build_object('type', d.type),
           'column', coalesce(d.column_name, ''), 'constraint', coalesce(d.constraint_name, ''), 'required', d.required,
           'default', d.default_value, 'former', d.former, 'dropped_at', d.dropped_at, 'purge_after', d.purge_after)
           ORDER BY d.position, d.key)
         FROM _tenantry.form_fields d
-        WHERE d.form = f.key), '[]'),
-      'indexes', coalesce((
+        WHERE d.form = f.key), '[]') ELSE '[]' END,
+      'indexes', CASE WHEN f.detailed THEN coalesce((
         SELECT jsonb_agg(jsonb_build_object('name', i.name, 'fields', i.fields, 'unique', i.is_unique) ORDER BY i.name)
         FROM _tenantry.form_indexes i
-        WHERE i.form = f.key), '[]'))
+        WHERE i.form = f.key), '[]') ELSE '[]' END)
       ORDER BY f.key)
-    FROM _tenantry.forms f), '[]'))::text`
+    FROM (
+      SELECT *, '*' = ANY ($1::text[]) OR key = ANY ($1::text[])
+                OR key IN (SELECT form FROM _tenantry.form_fields WHERE settings ->> 'references' = ANY ($1::text[])) AS detailed
+      FROM _tenantry.forms
+    ) f), '[]'))::text`
 
 // factsSQL reads what the catalog says of the tables of some forms, of what they refer to, and of all views.
 const factsSQL = `
