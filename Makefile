@@ -15,11 +15,13 @@ CRASH_MATRIX ?= full
 CHAOS ?= full
 # How many rows the table of stall has.
 STALL_ROWS ?= 5000000
+# How many rows the table of bench-ddl has.
+DDL_ROWS ?= 50000000
 # What bench runs, with durable clusters around it.
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash chaos stall bench lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash chaos stall bench bench-ddl lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +50,9 @@ stall: deps-test ## how long a tenant's queries wait while a large table is chan
 
 bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
 	go run ./cmd/testpg -durable -- $(BENCH_CMD)
+
+bench-ddl: ## what the builder's changes cost on a large table under traffic, see DDL_ROWS
+	go run ./cmd/testpg -durable -clusters 1 -- env TENANTRY_DDL_BENCH=full DDL_ROWS=$(DDL_ROWS) go test -v -count=1 -timeout 8h ./migrations/ddl/ddlbench
 
 lint: $(GOLANGCI) ## run golangci-lint; builds it the first time, which takes minutes
 	$(GOLANGCI) run ./...

@@ -209,6 +209,10 @@ func (b *builder) fill(table, column, value, condition, unfill string) {
 	}
 	// One statement a batch: where it ends, what it changes. The end is where so many rows end, however many of them
 	// meet the condition; so each batch is about as much work, and the last key alone says how far it is.
+	ids := "NULL::bigint[]"
+	if unfill != "" {
+		ids = "(SELECT array_agg(id) FROM changed)"
+	}
 	step.SQL = []string{fmt.Sprintf(`WITH upto AS MATERIALIZED (
   SELECT max(id) AS id, count(*) AS n
   FROM (SELECT id FROM %[1]s WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
@@ -218,7 +222,7 @@ func (b *builder) fill(table, column, value, condition, unfill string) {
   WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND %[3]s
   RETURNING t.id
 )
-SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), (SELECT array_agg(id) FROM changed)`, data(table), set, condition)}
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), %[4]s`, data(table), set, condition, ids)}
 	b.steps = append(b.steps, step)
 }
 

@@ -21,7 +21,7 @@ type Table struct {
 	Schema string `json:"schema"`
 	// Rows is the server's estimate, -1 when it never counted.
 	Rows  float64 `json:"rows"`
-	Bytes int64   `json:"bytes"` // without indexes
+	Bytes int64   `json:"bytes"` // without indexes, with large values that were moved out
 	// Attributes is how many columns it ever had: PostgreSQL counts dropped ones to its limit.
 	Attributes int `json:"attributes"`
 	// Columns by name.

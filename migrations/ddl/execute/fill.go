@@ -15,7 +15,7 @@ import (
 // How many rows a batch of a fill has: the first, and the limits between which its time decides.
 const (
 	firstBatch = 1000
-	leastBatch = 50
+	leastBatch = 10
 	mostBatch  = 50_000
 )
 
@@ -34,9 +34,9 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 	for pause := minPause; ; {
 		begun := time.Now()
 		done, err := s.fillBatch(ctx, step, size)
-		if gentle.SQLState(err) == pgerrcode.LockNotAvailable || gentle.SQLState(err) == pgerrcode.DeadlockDetected {
-			// Somebody has a row. Smaller batches hold fewer rows of others, and meet fewer.
-			size = max(size/2, leastBatch)
+		if isTooMuch(err, size) {
+			// Somebody has a row: smaller batches hold fewer rows of others, and meet fewer. Or the rows are huge.
+			size = max(size/4, leastBatch)
 			if err := rest(ctx, pause); err != nil {
 				return fmt.Errorf("wait for a row: %w", err)
 			}
@@ -65,6 +65,18 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 	}
 	_, err := s.Do(ctx, "record the fill", s.advance())
 	return err //nolint:wrapcheck // it names the step
+}
+
+// isTooMuch reports whether a batch failed that a smaller one, or the same a little later, may not.
+func isTooMuch(err error, size int64) bool {
+	switch gentle.SQLState(err) {
+	case pgerrcode.LockNotAvailable, pgerrcode.DeadlockDetected:
+		return true
+	case pgerrcode.QueryCanceled: // it took longer than statementTimeout
+		return size > leastBatch
+	default:
+		return false
+	}
 }
 
 const (

@@ -135,7 +135,7 @@ SELECT jsonb_build_object(
   'now', clock_timestamp(),
   'tables', coalesce((
     SELECT jsonb_object_agg(t.relname, jsonb_build_object(
-      'schema', t.nspname, 'rows', t.reltuples, 'bytes', pg_relation_size(t.oid),
+      'schema', t.nspname, 'rows', t.reltuples, 'bytes', pg_table_size(t.oid),
       'attributes', (SELECT max(a.attnum) FROM pg_attribute a WHERE a.attrelid = t.oid),
       'columns', (
         SELECT jsonb_object_agg(a.attname, jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull))
