@@ -16,9 +16,9 @@ import (
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
-// changing makes the arguments of a change.
-func changing(tenant, operations string) jobs.ChangeSchema {
-	return jobs.ChangeSchema{Tenant: tenant, Change: json.RawMessage(`{"operations": [` + operations + `]}`)}
+// changing makes the arguments of a change of tenant acme.
+func changing(operations string) jobs.ChangeSchema {
+	return jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"operations": [` + operations + `]}`)}
 }
 
 const projects = `
@@ -27,13 +27,13 @@ const projects = `
 {"op": "add_field", "form": "projects", "field": "budget", "label": "Budget (EUR)", "type": "decimal", "precision": 12, "scale": 2, "default": "0.00"},
 {"op": "add_field", "form": "projects", "field": "due", "type": "long_text"}`
 
-// aTenant makes a fleet with a worker and a tenant.
-func aTenant(t *testing.T, slug string) *fleettest.Fleet {
+// aTenant makes a fleet with a worker and tenant acme.
+func aTenant(t *testing.T) *fleettest.Fleet {
 	t.Helper()
 	f := fleettest.New(t)
 	f.Node(t, "one")
 	f.Worker(t)
-	made, err := f.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: slug}, nil)
+	made, err := f.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: "acme"}, nil)
 	require.NoError(t, err)
 	f.Succeeds(t, made.OperationID)
 	return f
@@ -43,15 +43,15 @@ func aTenant(t *testing.T, slug string) *fleettest.Fleet {
 // form and tells what somebody has done behind our back.
 func TestChangeSchema(t *testing.T) {
 	t.Parallel()
-	f := aTenant(t, "acme")
+	f := aTenant(t)
 	ctx := t.Context()
 	before := f.Tenant(t, "acme")
-	op := f.Do(t, changing("acme", projects))
+	op := f.Do(t, changing(projects))
 	var result execute.Result
 	require.NoError(t, json.Unmarshal(op.Result, &result))
 	require.Equal(t, map[string]int64{"projects": 1}, result.Forms)
 	require.Equal(t, int64(1), result.Number)
-	require.Greater(t, schemaEpoch(t, f, before.ID), int64(0))
+	require.Positive(t, schemaEpoch(t, f, before.ID))
 
 	app := f.Connect(t, "acme", tenants.RoleApp)
 	registry, err := execute.Read(ctx, app)
@@ -75,23 +75,23 @@ func TestChangeSchema(t *testing.T) {
 		`{"op": "drop_form", "form": "tasks"}`,
 	} {
 		if change == `{"op": "drop_form", "form": "tasks"}` {
-			f.Do(t, changing("acme", `{"op": "drop_field", "form": "projects", "field": "also"}`))
+			f.Do(t, changing(`{"op": "drop_field", "form": "projects", "field": "also"}`))
 		}
-		f.Do(t, changing("acme", change))
-		require.Empty(t, driftOf(t, f, "acme"), change)
+		f.Do(t, changing(change))
+		require.Empty(t, driftOf(t, f), change)
 	}
 
 	inDatabase(t, f, "acme", fmt.Sprintf(`ALTER TABLE form_data.%s ADD COLUMN sneaky text`, form.Table))
-	found := driftOf(t, f, "acme")
+	found := driftOf(t, f)
 	require.Len(t, found, 1)
 	require.Equal(t, "form_data."+form.Table+".sneaky", found[0].Name)
 }
 
-// driftOf checks a tenant and gives what is not as it should be.
-func driftOf(t *testing.T, f *fleettest.Fleet, slug string) []fingerprint.Difference {
+// driftOf checks tenant acme and gives what is not as it should be.
+func driftOf(t *testing.T, f *fleettest.Fleet) []fingerprint.Difference {
 	t.Helper()
-	check(t, f, jobs.Check{Only: slug})
-	found := checkedAll(t, f)[slug]
+	check(t, f, jobs.Check{Only: "acme"})
+	found := checkedAll(t, f)["acme"]
 	require.Contains(t, []drift.State{drift.Clean, drift.Drifted}, found.State, found.Detail)
 	return found.Differences
 }
@@ -106,14 +106,14 @@ func schemaEpoch(t *testing.T, f *fleettest.Fleet, id string) int64 {
 // What makes no sense is refused, by field and with the fix, and changes nothing.
 func TestChangeSchemaRefused(t *testing.T) {
 	t.Parallel()
-	f := aTenant(t, "acme")
-	f.Do(t, changing("acme", projects))
+	f := aTenant(t)
+	f.Do(t, changing(projects))
 	for name, z := range map[string]struct {
 		args          jobs.ChangeSchema
 		code, message string
 	}{
-		"no such form":      {changing("acme", `{"op": "set_optional", "form": "ghosts", "field": "name"}`), "refused", `operations[0].form: there is no form "ghosts"`},
-		"no such operation": {changing("acme", `{"op": "explode"}`), "refused", `operations[0].op: "explode" is not an operation`},
+		"no such form":      {changing(`{"op": "set_optional", "form": "ghosts", "field": "name"}`), "refused", `operations[0].form: there is no form "ghosts"`},
+		"no such operation": {changing(`{"op": "explode"}`), "refused", `operations[0].op: "explode" is not an operation`},
 		"an older version":  {jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"versions": {"projects": 0}, "operations": [{"op": "drop_form", "form": "projects"}]}`)}, "refused", "versions.projects: form projects has version 1, and the change was made against version 0; meanwhile: change 1 by postgres (create_form projects, add_field projects.name"},
 		"another plan":      {jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"operations": [{"op": "drop_form", "form": "projects"}]}`), Plan: "plan_000000000000000000000000"}, "outdated", "the plan is outdated"},
 	} {
@@ -124,15 +124,15 @@ func TestChangeSchemaRefused(t *testing.T) {
 	}
 	_, err := f.Jobs.Submit(t.Context(), jobs.ChangeSchema{Tenant: "acme", Change: json.RawMessage(`{"operations": []}`)}, nil)
 	require.ErrorIs(t, err, jobs.ErrInvalid)
-	require.Empty(t, driftOf(t, f, "acme"))
+	require.Empty(t, driftOf(t, f))
 }
 
 // A change of a large table is paused in the middle, goes on, and another is cancelled: then the form is as it was.
 func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	t.Parallel()
-	f := aTenant(t, "acme")
+	f := aTenant(t)
 	ctx := t.Context()
-	f.Do(t, changing("acme", projects))
+	f.Do(t, changing(projects))
 	app := f.Connect(t, "acme", tenants.RoleApp)
 	registry, err := execute.Read(ctx, app)
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	_, err = app.Exec(ctx, fmt.Sprintf(`INSERT INTO form_data.%s (%s, %s) SELECT 'p ' || g, CASE WHEN g %% 2 = 0 THEN '2026-11-27' END FROM generate_series(1, 200000) g`, form.Table, form.Field("name").Column, due))
 	require.NoError(t, err)
 
-	id := f.Submit(t, changing("acme", `{"op": "change_type", "form": "projects", "field": "due", "type": "date"}`))
+	id := f.Submit(t, changing(`{"op": "change_type", "form": "projects", "field": "due", "type": "date"}`))
 	waitForStep(t, f, id, "fill rows")
 	_, err = f.Jobs.Pause(ctx, id)
 	require.NoError(t, err)
@@ -151,21 +151,21 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	_, err = f.Jobs.Retry(ctx, id)
 	require.NoError(t, err)
 	f.Succeeds(t, id)
-	require.Empty(t, driftOf(t, f, "acme"))
+	require.Empty(t, driftOf(t, f))
 
-	id = f.Submit(t, changing("acme", `{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
+	id = f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
 	waitForStep(t, f, id, "fill rows")
 	_, err = f.Jobs.Cancel(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, jobs.StateCancelled, f.Ends(t, id).State)
-	require.Empty(t, driftOf(t, f, "acme"))
+	require.Empty(t, driftOf(t, f))
 	registry, err = execute.Read(ctx, app)
 	require.NoError(t, err)
 	var empty int
 	require.NoError(t, app.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) FROM form_data.%s WHERE %s IS NULL`, form.Table, registry.Form("projects").Field("due").Column)).Scan(&empty))
 	require.Equal(t, 100000, empty, "rows that were filled are empty again")
 	// One that was paused and is cancelled then is taken back by a worker, too.
-	id = f.Submit(t, changing("acme", `{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
+	id = f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
 	waitForStep(t, f, id, "fill rows")
 	_, err = f.Jobs.Pause(ctx, id)
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 		op, err := f.Jobs.Get(ctx, id)
 		return err == nil && op.State == jobs.StateCancelled
 	}, time.Minute, 50*time.Millisecond)
-	require.Empty(t, driftOf(t, f, "acme"))
+	require.Empty(t, driftOf(t, f))
 }
 
 func waitForStep(t *testing.T, f *fleettest.Fleet, id, step string) {

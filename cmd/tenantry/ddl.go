@@ -319,8 +319,10 @@ func (a *app) decideChange(ctx context.Context, tenant, says string, do func(*jo
 	if err != nil {
 		return err
 	}
-	ops, err := client.List(ctx, jobs.Filter{Tenant: t.ID, Kind: jobs.ChangeSchema{}.Kind(), Limit: 1,
-		States: []jobs.State{jobs.StateRunning, jobs.StateQueued, jobs.StateRetrying, jobs.StateParked}})
+	ops, err := client.List(ctx, jobs.Filter{
+		Tenant: t.ID, Kind: jobs.ChangeSchema{}.Kind(), Limit: 1,
+		States: []jobs.State{jobs.StateRunning, jobs.StateQueued, jobs.StateRetrying, jobs.StateParked},
+	})
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (a *app) printForm(form *ddl.Form, dropped bool) {
 // typeText writes a type with its parameters.
 func typeText(s ddl.Spec) string {
 	var parts []string
-	switch s.Type {
+	switch s.Type { //nolint:exhaustive // the others have no parameters
 	case ddl.Decimal:
 		parts = append(parts, strconv.Itoa(s.Precision), strconv.Itoa(*s.Scale))
 	case ddl.Integer:

@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,12 +10,7 @@ import (
 var storedAsText = []Type{ShortText, LongText, Email, URL, Phone, File, Select}
 
 func isTextual(t Type) bool {
-	for _, textual := range storedAsText {
-		if t == textual {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(storedAsText, t)
 }
 
 // convert writes an SQL expression over x that turns values of one type into another and never fails; "" when there is no such conversion. partial
@@ -25,7 +21,7 @@ func convert(from, to Spec, x string) (sql string, partial bool) {
 	if sql == "" {
 		return "", false
 	}
-	if condition := to.condition(sql); condition != "" && !(isTextual(from.Type) && isTextual(to.Type) && from.condition(x) == to.condition(x)) {
+	if condition := to.condition(sql); condition != "" && (!isTextual(from.Type) || !isTextual(to.Type) || from.condition(x) != condition) {
 		return fmt.Sprintf("CASE WHEN %s THEN %s END", condition, sql), true
 	}
 	return sql, partial
@@ -47,7 +43,7 @@ func convertBare(from, to Spec, x string) (sql string, partial bool) {
 
 // toText writes values as texts that fromText reads.
 func toText(from Spec, x string) string {
-	switch from.Type {
+	switch from.Type { //nolint:exhaustive // the others are texts, or none
 	case Integer, Decimal, Money, Time, JSON:
 		return "(" + x + ")::text"
 	case Boolean:
@@ -73,7 +69,7 @@ const (
 func fromText(to Spec, x string) string {
 	when := func(condition, then string) string { return "CASE WHEN " + condition + " THEN " + then + " END" }
 	like := func(pattern string) string { return x + " ~ '^" + pattern + "$'" }
-	switch to.Type {
+	switch to.Type { //nolint:exhaustive // a text becomes none of the others
 	case Integer:
 		return when(like("[+-]?[0-9]{1,30}"), betweenNumbers(to, x+"::numeric"))
 	case Decimal, Money:

@@ -71,8 +71,8 @@ var newOperation = []func() Operation{
 // Operations lists the names of all operations.
 func Operations() []string {
 	names := make([]string, len(newOperation))
-	for i, make := range newOperation {
-		names[i] = make().Op()
+	for i, empty := range newOperation {
+		names[i] = empty().Op()
 	}
 	return names
 }
@@ -128,8 +128,8 @@ func decodeOperation(raw json.RawMessage, i int) (Operation, Problems) {
 }
 
 func byName(name string) Operation {
-	for _, make := range newOperation {
-		if op := make(); op.Op() == name {
+	for _, empty := range newOperation {
+		if op := empty(); op.Op() == name {
 			return op
 		}
 	}

@@ -89,7 +89,7 @@ var signs = []string{"<=", ">=", "<>", "!=", "+", "-", "*", "/", "%", "&", "=", 
 func tokenize(s string) ([]token, error) {
 	var tokens []token
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimLeftFunc(s, unicode.IsSpace) {
-		length := 0
+		var length int
 		switch c := s[0]; {
 		case c >= '0' && c <= '9':
 			length = span(s, "0123456789.")

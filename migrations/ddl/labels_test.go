@@ -2,7 +2,6 @@ package ddl_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -96,7 +95,7 @@ func TestLabels(t *testing.T) {
 		decoded, err := ddl.Decode([]byte(change))
 		if err != nil {
 			var problems ddl.Problems
-			require.True(t, errors.As(err, &problems), "DDL_SEED=%d round %d", seed, round)
+			require.ErrorAs(t, err, &problems, "DDL_SEED=%d round %d", seed, round)
 			require.True(t, refusable(texts), "DDL_SEED=%d round %d: %v", seed, round, err)
 			continue
 		}
@@ -153,12 +152,12 @@ func sameView(t *testing.T, plan *ddl.Plan, form *ddl.Form, columns []string) {
 				continue
 			}
 			_, root := parse(t, sql)
-			view := root["view"].(map[string]any)                                                  //nolint:forcetypeassert // the grammar's
-			targets := root["query"].(map[string]any)["SelectStmt"].(map[string]any)["targetList"] //nolint:forcetypeassert // the grammar's
+			view := root["view"].(map[string]any)
+			targets := root["query"].(map[string]any)["SelectStmt"].(map[string]any)["targetList"]
 			require.Equal(t, form.View, view["relname"])
 			var read []string
-			for _, target := range targets.([]any) { //nolint:forcetypeassert // the grammar's
-				read = append(read, target.(map[string]any)["ResTarget"].(map[string]any)["name"].(string)) //nolint:forcetypeassert // the grammar's
+			for _, target := range targets.([]any) {
+				read = append(read, target.(map[string]any)["ResTarget"].(map[string]any)["name"].(string))
 			}
 			require.Equal(t, columns, read)
 			return

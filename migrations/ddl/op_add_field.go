@@ -83,7 +83,7 @@ func (o *AddField) plan(b *builder) {
 	}
 	form.Fields = append(form.Fields, field)
 	b.undoneBy(&DropField{Form: o.Form, Field: o.Field})
-	switch o.Type {
+	switch o.Type { //nolint:exhaustive // the others have a column
 	case Formula:
 		if _, err := formulaSQL(form, field); err != nil {
 			b.refuse("expression", err.Error(), "see docs/forms.md for what a formula may be")

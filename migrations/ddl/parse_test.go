@@ -106,8 +106,8 @@ func parsePlan(t testing.TB, plan *ddl.Plan) {
 		node, root := parse(t, sql)
 		require.Contains(t, allowed[kind], node, sql)
 		if node == "AlterTableStmt" {
-			for _, cmd := range root["cmds"].([]any) { //nolint:forcetypeassert // the grammar's
-				subtype := cmd.(map[string]any)["AlterTableCmd"].(map[string]any)["subtype"] //nolint:forcetypeassert // the grammar's
+			for _, cmd := range root["cmds"].([]any) {
+				subtype := cmd.(map[string]any)["AlterTableCmd"].(map[string]any)["subtype"]
 				if subtype == nil {
 					subtype = "AT_AddColumn" // the zero value
 				}

@@ -33,7 +33,7 @@ func (p Problem) String() string {
 }
 
 // Problems is why a change was refused. It is an error; nothing was changed.
-type Problems []Problem
+type Problems []Problem //nolint:errname // a list that is an error when it is not empty
 
 // Error gives every problem, with its fix.
 func (p Problems) Error() string {

@@ -18,8 +18,8 @@ const SchemaID = "https://github.com/avenit/tenantry/blob/main/docs/change.schem
 func Schema() []byte {
 	definitions := object{"key": keySchema(), "label": labelSchema(), "options": optionsSchema()}
 	list := make([]any, 0, len(newOperation))
-	for _, make := range newOperation {
-		op := make()
+	for _, empty := range newOperation {
+		op := empty()
 		definitions[op.Op()] = operationSchema(op)
 		list = append(list, object{"$ref": "#/$defs/" + op.Op()})
 	}
@@ -137,8 +137,7 @@ func operationSchema(op Operation) object {
 	typed := false
 	var walk func(t reflect.Type)
 	walk = func(t reflect.Type) {
-		for i := range t.NumField() {
-			field := t.Field(i)
+		for field := range t.Fields() {
 			if field.Anonymous {
 				typed = true
 				walk(field.Type)

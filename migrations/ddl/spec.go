@@ -111,8 +111,10 @@ var kinds = map[Type]kind{
 
 // Types lists the types in the order of help.
 func Types() []Type {
-	return []Type{ShortText, LongText, Integer, Decimal, Money, Boolean, Date, DateTime, Time, Email, URL, Phone,
-		Select, MultiSelect, Reference, ManyToMany, File, JSON, Formula}
+	return []Type{
+		ShortText, LongText, Integer, Decimal, Money, Boolean, Date, DateTime, Time, Email, URL, Phone,
+		Select, MultiSelect, Reference, ManyToMany, File, JSON, Formula,
+	}
 }
 
 func plain(sql string) func(Spec) string { return func(Spec) string { return sql } }
@@ -160,7 +162,7 @@ func isNull(value json.RawMessage) bool {
 
 // withDefaults fills in the parameters that were not given.
 func (s Spec) withDefaults() Spec {
-	switch s.Type {
+	switch s.Type { //nolint:exhaustive // the others have no parameters with a default
 	case ShortText:
 		s.MaxLength = or(s.MaxLength, 255)
 	case Integer:
@@ -253,7 +255,7 @@ func (s Spec) checkNumbers(c *checker) {
 		}
 	}
 	full := s.withDefaults()
-	switch s.Type {
+	switch s.Type { //nolint:exhaustive // the others take no numbers
 	case ShortText:
 		between("max_length", full.MaxLength, 1, 1000)
 	case LongText:

@@ -31,7 +31,7 @@ var textPatterns = map[Type]string{
 
 // What texts of a type have at most, in characters; 0 is no limit.
 func (s Spec) mostCharacters() int {
-	switch s.Type {
+	switch s.Type { //nolint:exhaustive // the others have no limit
 	case ShortText, LongText:
 		return s.MaxLength
 	case Email:

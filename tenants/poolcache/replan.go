@@ -3,7 +3,6 @@ package poolcache
 import (
 	"errors"
 
-	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -22,8 +21,11 @@ func Replan(conn *pgx.Conn, run func() error) error {
 	return run()
 }
 
+// codeNotSupported is feature_not_supported.
+const codeNotSupported = "0A000"
+
 // IsStalePlan reports whether an error is the server's refusal of a cached plan whose table has changed. The statement had no effect.
 func IsStalePlan(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == pgerrcode.FeatureNotSupported && pg.Routine == "RevalidateCachedQuery"
+	return ok && pg.Code == codeNotSupported && pg.Routine == "RevalidateCachedQuery"
 }

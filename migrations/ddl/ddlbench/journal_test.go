@@ -41,7 +41,7 @@ func (j *journal) write(ctx context.Context, conn *pgx.Conn, s *statements, n in
 	var id int64
 	var err error
 	var sql string
-	row := written{}
+	var row written
 	switch n % 4 {
 	case 0, 2:
 		sql = s.insert

@@ -65,7 +65,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, change ddl.Change, opts Options)
 func open(ctx context.Context, conn *pgx.Conn, forms []string, opts Options) (*session, state, error) {
 	gentleSession, replies, err := gentle.Open(ctx, conn, opts.session(), look(forms, opts.OperationID)...)
 	if err != nil {
-		return nil, state{}, err //nolint:wrapcheck // the caller says what for
+		return nil, state{}, err
 	}
 	s := &session{Session: gentleSession, opts: opts}
 	now, err := parse(replies)
@@ -136,7 +136,7 @@ func (s *session) outdated(err error) error {
 func (s *session) ask(ctx context.Context, sql string) (gentle.Reply, error) {
 	replies, err := s.Do(ctx, "look at rows", append(s.AloneTimeouts(0), gentle.Command{SQL: sql, Keep: true})...)
 	if err != nil {
-		return gentle.Reply{}, err //nolint:wrapcheck // it names the step
+		return gentle.Reply{}, err
 	}
 	return replies[len(replies)-1], nil
 }
@@ -152,7 +152,7 @@ func (s *session) bootstrap(ctx context.Context) error {
 		commands = append(commands, gentle.Command{SQL: sql})
 	}
 	if _, err := s.Do(ctx, "make the registry of forms", commands...); err != nil {
-		return err //nolint:wrapcheck // it names the step
+		return err
 	}
 	s.opts.Crash(PointPrepared)
 	return nil
@@ -169,7 +169,7 @@ func (s *session) begin(ctx context.Context, plan *ddl.Plan) error {
 	}
 	replies, err := s.Do(ctx, "write the change", insert...)
 	if err != nil {
-		return err //nolint:wrapcheck // it names the step
+		return err
 	}
 	if err := s.change.parseNumber(replies[len(replies)-1]); err != nil {
 		return err
@@ -245,7 +245,7 @@ func (s *session) run(ctx context.Context, plan *ddl.Plan) error {
 		commands[i] = gentle.Command{SQL: sql, Args: []string{s.opts.OperationID}}
 	}
 	if _, err := s.Do(ctx, "end the change", commands...); err != nil {
-		return err //nolint:wrapcheck // it names the step
+		return err
 	}
 	forms, err := json.Marshal(versions(plan))
 	if err != nil {

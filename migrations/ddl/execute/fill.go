@@ -64,7 +64,7 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		}
 	}
 	_, err := s.Do(ctx, "record the fill", s.advance())
-	return err //nolint:wrapcheck // it names the step
+	return err
 }
 
 // isTooMuch reports whether a batch failed that a smaller one, or the same a little later, may not.
@@ -110,7 +110,7 @@ func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (bat
 	}
 	for _, r := range replies {
 		if r.Err != nil {
-			return batch{}, s.Rollback(ctx, fmt.Errorf("fill %s: %w", step.Table, r.Err)) //nolint:wrapcheck // it names the step
+			return batch{}, s.Rollback(ctx, fmt.Errorf("fill %s: %w", step.Table, r.Err))
 		}
 	}
 	b := parseBatch(replies[len(replies)-1])
@@ -129,7 +129,7 @@ func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (bat
 	}
 	for _, r := range replies {
 		if r.Err != nil {
-			return batch{}, s.Rollback(ctx, fmt.Errorf("record the fill of %s: %w", step.Table, r.Err)) //nolint:wrapcheck // it names the step
+			return batch{}, s.Rollback(ctx, fmt.Errorf("record the fill of %s: %w", step.Table, r.Err))
 		}
 	}
 	return b, nil

@@ -3,7 +3,6 @@ package execute_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,7 +135,7 @@ func TestFillGivesWay(t *testing.T) {
 						if _, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s = 'y' WHERE id = $1", table, name), id); err != nil {
 							return err
 						}
-						time.Sleep(20 * time.Millisecond)
+						<-time.After(20 * time.Millisecond) // the rows are held
 					}
 					return nil
 				})
@@ -250,7 +249,7 @@ func TestRights(t *testing.T) {
 		} {
 			_, err := conn.Exec(t.Context(), sql)
 			require.Error(t, err, sql)
-			require.True(t, strings.Contains(err.Error(), "42501"), "%s: %v", sql, err)
+			require.ErrorContains(t, err, "42501", sql)
 		}
 	}
 	run(t, app, "INSERT INTO "+tn.table(t, "p")+" DEFAULT VALUES")

@@ -87,12 +87,11 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 				operations := g.change(before)
 				result, err := tn.try(t, operations, tn.options())
 				after := tn.registry(t)
-				switch {
-				case err == nil:
+				if err == nil {
 					made++
 					require.NotZero(t, result.Number)
 					g.fill(t, tn, after, rows)
-				default:
+				} else {
 					var problems ddl.Problems
 					var undone *execute.UndoneError
 					require.True(t, errors.As(err, &problems) || errors.As(err, &undone), "%s: %v", operations, err)

@@ -109,7 +109,7 @@ func (s *session) transactSQL(ctx context.Context, statements []string, limit ti
 		kept = replies[head : len(replies)-1]
 		return nil
 	})
-	return kept, err //nolint:wrapcheck // it names the statement
+	return kept, err
 }
 
 // shortened is the beginning of a statement, for errors.
@@ -134,7 +134,7 @@ func (s *session) buildIndex(ctx context.Context, step ddl.Step) error {
 	for try := 1; ; try++ {
 		found, err := s.Index(ctx, table, step.Index)
 		if err != nil {
-			return err //nolint:wrapcheck // it names the index
+			return err
 		}
 		if found.Exists && found.Valid {
 			break
@@ -159,7 +159,7 @@ func (s *session) buildIndex(ctx context.Context, step ddl.Step) error {
 	}
 	s.opts.Crash(PointEffect)
 	_, err := s.Do(ctx, "record the index", s.advance())
-	return err //nolint:wrapcheck // it names the step
+	return err
 }
 
 // mostBuilds is how often an index is built that lost a deadlock each time.
@@ -169,7 +169,7 @@ const mostBuilds = 5
 func (s *session) clearIndex(ctx context.Context, step ddl.Step) error {
 	found, err := s.Index(ctx, tableName(step.Table), step.Index)
 	if err != nil || !found.Exists || found.Valid {
-		return err //nolint:wrapcheck // it names the index
+		return err
 	}
 	return s.clear(ctx, found)
 }
@@ -182,7 +182,7 @@ func (s *session) clear(ctx context.Context, found gentle.Index) error {
 			Err:      fmt.Errorf("index %s is being built by another session", found.Name),
 		}
 	}
-	return s.DropIndex(ctx, found.Name) //nolint:wrapcheck // it names the index
+	return s.DropIndex(ctx, found.Name)
 }
 
 // alone sends a statement that cannot run in a transaction, and waits for its locks for as long as it takes: a lock timeout
@@ -204,7 +204,7 @@ func (s *session) dropIndex(ctx context.Context, step ddl.Step) error {
 	}
 	s.opts.Crash(PointEffect)
 	_, err := s.Do(ctx, "record the index", s.advance())
-	return err //nolint:wrapcheck // it names the step
+	return err
 }
 
 // lookAgain refuses what was written since the first look.

@@ -176,9 +176,9 @@ func (tn *tenant) table(t testing.TB, form string) string {
 	return ddl.DataSchema + "." + f.Table
 }
 
-func run(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
+func run(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
-	_, err := conn.Exec(t.Context(), sql, args...)
+	_, err := conn.Exec(t.Context(), sql)
 	require.NoError(t, err, sql)
 }
 

@@ -39,10 +39,8 @@ func Undo(ctx context.Context, conn *pgx.Conn, opts Options) error {
 			return ErrCommitted
 		}
 	}
-	if err := s.undo(ctx, errCancelled); err != nil {
-		if _, undone := errors.AsType[*UndoneError](err); !undone {
-			return fmt.Errorf("undo change: %w", err)
-		}
+	if _, err := s.takeBack(ctx, errCancelled); err != nil {
+		return fmt.Errorf("undo change: %w", err)
 	}
 	return nil
 }
@@ -52,12 +50,20 @@ func commitStep(plan *ddl.Plan) int {
 	return slices.IndexFunc(plan.Steps, func(step ddl.Step) bool { return step.Phase == ddl.Commit })
 }
 
-// undo takes the change's steps back, the last one first, and returns why: an [*UndoneError]. Another error means that it is not
-// finished, and another call goes on. cause is nil when an earlier call has written it.
+// undo takes the change back and returns why: an [*UndoneError], or another error when it is not finished, and another call goes on.
 func (s *session) undo(ctx context.Context, cause error) error {
-	why, err := s.beginUndo(ctx, cause)
+	why, err := s.takeBack(ctx, cause)
 	if err != nil {
 		return err
+	}
+	return why
+}
+
+// takeBack undoes the change's steps, the last one first, and gives the reason. cause is nil when an earlier call has written it.
+func (s *session) takeBack(ctx context.Context, cause error) (*UndoneError, error) {
+	why, err := s.beginUndo(ctx, cause)
+	if err != nil {
+		return nil, err
 	}
 	steps := s.change.plan.Steps
 	// The step that ran may have done a part of its work; a transaction never has.
@@ -66,16 +72,16 @@ func (s *session) undo(ctx context.Context, cause error) error {
 		if begun {
 			s.opts.Progress(0, 0, "undo: "+steps[i].Title())
 			if err := s.undoStep(ctx, i, steps[i]); err != nil {
-				return fmt.Errorf("undo %s: %w", steps[i].Title(), err)
+				return nil, fmt.Errorf("undo %s: %w", steps[i].Title(), err)
 			}
 			s.opts.Crash(PointUndoStep)
 		}
 	}
 	if _, err := s.Do(ctx, "record that the change was undone", gentle.Command{SQL: undoneSQL, Args: []string{s.opts.OperationID}}); err != nil {
-		return err //nolint:wrapcheck // it names the step
+		return nil, err //nolint:wrapcheck // it names the step
 	}
 	s.opts.Crash(PointUndone)
-	return why
+	return why, nil
 }
 
 func (s *session) beginUndo(ctx context.Context, cause error) (*UndoneError, error) {
@@ -110,7 +116,7 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 	case step.Kind == ddl.StepBuildIndex:
 		found, err := s.Index(ctx, tableName(step.Table), step.Index)
 		if err != nil {
-			return err //nolint:wrapcheck // it names the index
+			return err
 		}
 		if found.Exists {
 			if err := s.clear(ctx, found); err != nil {
