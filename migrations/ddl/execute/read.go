@@ -58,6 +58,10 @@ func parse(replies []gentle.Reply) (state, error) {
 		return s, fmt.Errorf("look for the registry of forms: %w", err)
 	}
 	s.exists, s.foreign = replies[0].Text(0) == "t", replies[0].Text(1)
+	var err error
+	if s.facts.Now, err = parseTime([]byte(replies[0].Text(2))); err != nil {
+		return s, fmt.Errorf("read the database's clock: %w", err)
+	}
 	if !s.exists {
 		return s, nil
 	}

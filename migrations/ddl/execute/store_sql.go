@@ -83,7 +83,8 @@ GRANT SELECT ON _tenantry.forms, _tenantry.form_fields, _tenantry.form_indexes, 
 // standSQL reads what is there before the first change: the registry, or somebody else's schemas.
 const standSQL = `
 SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'form_changes' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '_tenantry')),
-       coalesce((SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('form_data', 'form_views', 'form_trash')), '')`
+       coalesce((SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('form_data', 'form_views', 'form_trash')), ''),
+       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // registrySQL reads the registry as ddl.Registry reads it. Of forms that $1 does not name, and that refer to none of those, only what a plan asks of all
 // forms is read, and not their fields; '*' names all.
@@ -132,7 +133,6 @@ WITH named AS (
   WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'form_views') AND c.relkind = 'v'
 )
 SELECT jsonb_build_object(
-  'now', clock_timestamp(),
   'tables', coalesce((
     SELECT jsonb_object_agg(t.relname, jsonb_build_object(
       'schema', t.nspname, 'rows', t.reltuples, 'bytes', pg_table_size(t.oid),
