@@ -183,6 +183,7 @@ func TestCrashUndo(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 5))
 	tn := crashForm(t)
 	rows := func(t *testing.T) string {
+		t.Helper()
 		return one[string](t, tn.admin, fmt.Sprintf("SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM (SELECT id, %s, %s, %s, %s FROM %s) t",
 			tn.column(t, "p", "half"), tn.column(t, "p", "due"), tn.column(t, "p", "code"), tn.column(t, "p", "state"), tn.table(t, "p")))
 	}

@@ -217,7 +217,7 @@ func (s *session) lookAgain(ctx context.Context, step ddl.Step) error {
 		return ddl.Problems{*problem}
 	}
 	_, err = s.Do(ctx, "record the look", s.advance())
-	return err //nolint:wrapcheck // it names the step
+	return err
 }
 
 func tableName(table string) string { return ddl.DataSchema + "." + table }

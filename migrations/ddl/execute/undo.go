@@ -78,7 +78,7 @@ func (s *session) takeBack(ctx context.Context, cause error) (*UndoneError, erro
 		}
 	}
 	if _, err := s.Do(ctx, "record that the change was undone", gentle.Command{SQL: undoneSQL, Args: []string{s.opts.OperationID}}); err != nil {
-		return nil, err //nolint:wrapcheck // it names the step
+		return nil, err
 	}
 	s.opts.Crash(PointUndone)
 	return why, nil
@@ -102,7 +102,7 @@ func (s *session) beginUndo(ctx context.Context, cause error) (*UndoneError, err
 	}
 	_, err = s.Do(ctx, "record that the change is undone", gentle.Command{SQL: undoingSQL, Args: []string{s.opts.OperationID, string(encoded)}})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the step
+		return nil, err
 	}
 	s.change.state = stateUndoing
 	s.opts.Crash(PointUndoing)
