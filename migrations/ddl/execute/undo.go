@@ -132,7 +132,7 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 		return err
 	}
 	_, err := s.Do(ctx, "record the undone step", record)
-	return err //nolint:wrapcheck // it names the step
+	return err
 }
 
 // unfill empties the rows again that a fill has filled, those that have not been given another value meanwhile.
@@ -140,7 +140,7 @@ func (s *session) unfill(ctx context.Context, i int, step ddl.Step) error {
 	for {
 		replies, err := s.Do(ctx, "read filled rows", gentle.Command{SQL: filledBatchSQL, Args: []string{s.opts.OperationID, strconv.Itoa(i)}, Keep: true})
 		if err != nil {
-			return err //nolint:wrapcheck // it names the step
+			return err
 		}
 		if len(replies[0].Rows) == 0 {
 			return nil
