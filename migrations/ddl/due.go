@@ -1,16 +1,19 @@
 package ddl
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Due is the change that purges everything whose grace is over at a time: dropped forms and fields, and former columns. It may have no
-// operations.
+// Due is the change that purges everything whose grace is over at a time: dropped forms and fields, and former columns. A form to which something
+// refers that can still be restored waits for that. It may have no operations.
 func (r *Registry) Due(now time.Time) Change {
-	var change Change
 	over := func(after *time.Time) bool { return after != nil && !now.Before(*after) }
+	var fields, forms []Operation
 	for _, form := range r.Forms {
 		if form.Dropped != nil {
 			if over(form.PurgeAfter) {
-				change.Operations = append(change.Operations, &Purge{Form: form.Key})
+				forms = append(forms, &Purge{Form: form.Key})
 			}
 			continue
 		}
@@ -20,10 +23,31 @@ func (r *Registry) Due(now time.Time) Change {
 				due = due || (field.Dropped == nil && !former.Kept && over(&former.PurgeAfter))
 			}
 			if due {
-				change.Operations = append(change.Operations, &Purge{Form: form.Key, Field: field.Key})
+				fields = append(fields, &Purge{Form: form.Key, Field: field.Key})
 			}
 		}
 	}
-	change.Operations = change.Operations[:min(len(change.Operations), MostOperations)]
-	return change
+	// Fields first: they may refer to the forms.
+	fields = fields[:min(len(fields), MostOperations)]
+	forms = forms[:min(len(forms), MostOperations-len(fields))]
+	for before := -1; before != len(forms); {
+		before = len(forms)
+		forms = slices.DeleteFunc(forms, func(op Operation) bool { return r.referred(op.form(), fields, forms) })
+	}
+	return Change{Operations: slices.Concat(fields, forms)}
+}
+
+// referred reports whether a field refers to a form that is not purged along with it.
+func (r *Registry) referred(key string, fields, forms []Operation) bool {
+	for _, form := range r.Forms {
+		for _, field := range form.Fields {
+			goes := func(op Operation) bool {
+				return op.form() == form.Key && (form.Dropped != nil || op.(*Purge).Field == field.Key)
+			} //nolint:forcetypeassert // Due makes no others
+			if form.Key != key && field.Spec.References == key && !slices.ContainsFunc(fields, goes) && !slices.ContainsFunc(forms, goes) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -44,6 +44,7 @@ const (
 	ofCheck      prefix = "c_"
 	ofProof      prefix = "n_" // proves that a column has no NULL, for a while
 	ofForeignKey prefix = "r_"
+	ofLost       prefix = "l_" // index of the rows whose value a conversion would lose, for a while
 	ofSync       prefix = "s_" // trigger and function that write two columns of one field
 )
 

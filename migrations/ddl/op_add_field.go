@@ -73,6 +73,9 @@ func (o *AddField) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("form %s has a field %s already", form.Key, shown(o.Field)), fix)
 		return
 	}
+	if !b.claim(o.Form, o.Field, isMade) {
+		return
+	}
 	position := 1
 	for _, other := range form.Fields {
 		position = max(position, other.Position+1)
@@ -100,6 +103,7 @@ func (o *AddField) column(b *builder, form *Form, field *Field) {
 	b.addColumn(form)
 	field.Column = b.reg.take(ofField)
 	constant, _ := field.Spec.constant(field.Default)
+	b.made(field.Column, or(constant, "NULL")+"::"+field.Spec.column())
 	rows := Probe{
 		Field: "required", Table: form.Table, SQL: rowsWhere(form.Table, "true", ""),
 		Message: "%d rows would have no value", Fix: "give a default, or add it as optional, fill it, and set_required",
@@ -117,6 +121,7 @@ func (o *AddField) column(b *builder, form *Form, field *Field) {
 	b.tx(Prepare, form.Table, []string{"ALTER TABLE " + data(form.Table) + " DROP COLUMN " + ident(field.Column)}, column)
 	b.constrain(form, field)
 	if field.Spec.Type == Reference {
+		b.refersTo("default", field.Spec, constant)
 		b.refer(form, field)
 	}
 	if o.Unique {
@@ -150,9 +155,8 @@ func dropConstraint(table, constraint string) string {
 
 // refer binds a field to the form that it points at: first an index, or deleting there would read all rows here.
 func (b *builder) refer(form *Form, field *Field) {
-	target := b.reg.Form(field.Spec.References)
-	if target == nil || target.Dropped != nil {
-		b.refuse("references", "there is no form "+shown(field.Spec.References), "create it first, in the same change if you like")
+	target := b.target(field)
+	if target == nil {
 		return
 	}
 	if field.Required && field.Spec.OnDelete == "set_null" {
@@ -166,6 +170,20 @@ func (b *builder) refer(form *Form, field *Field) {
 	b.validate(form.Table, field.Constraint)
 }
 
+// target is the form that a new field points at, nil when it cannot.
+func (b *builder) target(field *Field) *Form {
+	target := b.reg.Form(field.Spec.References)
+	switch {
+	case target == nil || target.Dropped != nil:
+		b.refuse("references", "there is no form "+shown(field.Spec.References), "create it first, in the same change if you like")
+		return nil
+	case b.returns[target.Key]:
+		b.refuse("references", fmt.Sprintf("form %s is brought back in this change", target.Key), "make two changes, one after the other")
+		return nil
+	}
+	return target
+}
+
 // foreignKeyTo is the constraint of a reference.
 func foreignKeyTo(field *Field, target string) string {
 	action := map[string]string{"restrict": "RESTRICT", "set_null": "SET NULL"}[field.Spec.OnDelete]
@@ -174,9 +192,8 @@ func foreignKeyTo(field *Field, target string) string {
 
 // joinTable makes the table of a many-to-many field. A link has no content of its own: it goes with either end.
 func (b *builder) joinTable(form *Form, field *Field) {
-	target := b.reg.Form(field.Spec.References)
-	if target == nil || target.Dropped != nil {
-		b.refuse("references", "there is no form "+shown(field.Spec.References), "create it first, in the same change if you like")
+	target := b.target(field)
+	if target == nil {
 		return
 	}
 	field.Column = b.reg.take(ofJoin)

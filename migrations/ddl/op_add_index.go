@@ -94,6 +94,7 @@ func (b *builder) buildIndex(form *Form, index *Index, fields []*Field) {
 		columns[i] = field.Column
 	}
 	form.Indexes = append(form.Indexes, index)
+	b.indexable(form, fields)
 	b.index(form.Table, index.Name, columns, index.Unique, kinds[fields[0].Spec.Type].indexed)
 }
 

@@ -48,13 +48,16 @@ func (o *ChangeType) plan(b *builder) {
 	if field == nil {
 		return
 	}
+	if !b.claim(o.Form, o.Field, isShaped) {
+		return
+	}
 	from, to := field.Spec, o.withDefaults()
 	if sameSpec(from, to) {
 		b.refuse("type", fmt.Sprintf("field %s is so already", shown(o.Field)), "leave the operation out")
 		return
 	}
 	if from.Type == Formula && to.Type == Formula {
-		b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: from})
+		b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: from.asGiven()})
 		field.Spec = to
 		return
 	}
@@ -66,8 +69,9 @@ func (o *ChangeType) plan(b *builder) {
 	case from.column() == to.column() && (!partial || or(o.OnError, OnErrorStop) == OnErrorStop):
 		o.recheck(b, form, field, to)
 	case widens(from, to):
-		b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: from})
+		b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: from.asGiven()})
 		b.remade[form.Key] = true // its view reads the column, and PostgreSQL changes no type under a view
+		b.unsync(form, field)
 		field.Spec = to
 		b.commit(form.Table, alterColumn(form, field, "TYPE "+to.column()))
 		b.renewDefault(form, field)
@@ -99,10 +103,22 @@ func (o *ChangeType) possible(b *builder, form *Form, field *Field, to Spec) boo
 			b.refuse("type", fmt.Sprintf("field %s has an index, or is unique, and a %s cannot be so", field.Key, to.Type), "drop_index or drop_unique first")
 		}
 	}
-	if _, wrong := to.constant(field.Default); wrong != "" {
-		b.refuse("type", "the default would not fit: "+wrong, "set_default first, null for none")
+	if _, wrong := to.constant(becomes(field.Default, to)); wrong != "" {
+		b.refuse("type", "the default would not fit: "+wrong, "set_default before it in the same change, null for none")
 	}
 	return len(b.problems) == refused
+}
+
+// becomes writes a default as another type reads it: a number or a truth value as a text.
+func becomes(value json.RawMessage, to Spec) json.RawMessage {
+	if _, wrong := to.constant(value); wrong == "" || !isTextual(to.Type) || value[0] == '"' || value[0] == '[' || value[0] == '{' {
+		return value
+	}
+	text, err := json.Marshal(string(value))
+	if err != nil {
+		return value
+	}
+	return text
 }
 
 func sameSpec(a, b Spec) bool {
@@ -113,12 +129,12 @@ func sameSpec(a, b Spec) bool {
 
 // recheck changes only what values the column may have.
 func (o *ChangeType) recheck(b *builder, form *Form, field *Field, to Spec) {
-	b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: field.Spec})
+	b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: field.Spec.asGiven()})
 	column := "t." + ident(field.Column)
 	if condition := to.condition(column); condition != "" {
 		b.probe(Probe{
 			Field: "type", Table: form.Table, SQL: rowsWhere(form.Table, "NOT ("+condition+")", showing(column)),
-			Message: "%d rows cannot become a " + string(to.Type), Fix: "change those rows, or say what becomes of them: on_error empty or keep",
+			Message: "%d rows cannot become a " + string(to.Type), Fix: fixConversion,
 		})
 	}
 	from := field.Spec
@@ -140,12 +156,22 @@ func (b *builder) renewDefault(form *Form, field *Field) {
 
 // resync has the trigger that keeps a former column in step convert to what the field's type is now.
 func (b *builder) resync(form *Form, field *Field) {
-	for _, former := range field.Former {
-		if former.Sync != "" {
-			b.commit(form.Table, syncOf(form, field, former).both()...)
-		}
+	if former := b.synced(field); former != nil {
+		b.commit(form.Table, syncOf(form, field, *former).both()...)
 	}
 }
+
+// unsync takes that trigger away for as long as the commit changes the column's type, which PostgreSQL does under no trigger.
+func (b *builder) unsync(form *Form, field *Field) {
+	if former := b.synced(field); former != nil {
+		b.commit(form.Table, syncOf(form, field, *former).drop()...)
+	}
+}
+
+const (
+	fixConversion = "change those rows, or say what becomes of them: on_error empty or keep"
+	fixCollision  = "change those rows, or drop_unique first"
+)
 
 // replace makes a new column beside the old one, keeps the two in step while rows are converted, and swaps them in the registry.
 // Whoever still writes the old column goes on doing so until it is purged.
@@ -154,49 +180,59 @@ func (o *ChangeType) replace(b *builder, form *Form, field *Field, to Spec) {
 	from, old := field.Spec, field.Column
 	b.addColumn(form)
 	column := b.reg.take(ofField)
-	b.endSync(form, field)
+	value, partial := convert(from, to, b.reads(field))
+	b.collisions("type", form, field, value, fixCollision)
+	b.made(column, value)
 	b.tx(Prepare, form.Table, []string{"ALTER TABLE " + data(form.Table) + " DROP COLUMN " + ident(column)},
 		"ALTER TABLE "+data(form.Table)+" ADD COLUMN "+ident(column)+" "+to.column())
-	sync := twin{table: form.Table, name: ofSync.of(column), from: from, to: to, old: old, new: column}
+	sync := twin{table: form.Table, name: ofSync.of(column), from: from, to: to, old: old, new: column, also: b.endSync(form, field)}
 	b.tx(Prepare, form.Table, sync.drop(), sync.follow()...)
 
-	value, partial := convert(from, to, "t."+ident(old))
 	if partial {
 		lost := Probe{
 			Field: "type", Table: form.Table, Note: !stop,
-			SQL:     rowsWhere(form.Table, fmt.Sprintf("t.%s IS NOT NULL AND (%s) IS NULL", ident(old), value), showing("t."+ident(old))),
-			Message: "%d rows cannot become a " + string(to.Type), Fix: "change those rows, or say what becomes of them: on_error empty or keep",
+			SQL:     rowsWhere(form.Table, fmt.Sprintf("(%s) IS NOT NULL AND (%s) IS NULL", b.reads(field), value), showing(b.reads(field))),
+			Message: "%d rows cannot become a " + string(to.Type), Fix: fixConversion,
 		}
 		if field.Required {
 			lost.Note, lost.Fix = false, "change those rows: the field is required"
 		}
 		b.probe(lost)
 	}
-	b.fill(form.Table, column, value, fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(old), ident(column)), "")
+	fillValue, _ := convert(from, to, "t."+ident(old))
+	unconverted := fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(old), ident(column))
+	b.fill(form.Table, filling{column: column, value: fillValue, condition: unconverted})
+	last := func() {}
 	if partial && stop {
-		b.lookAgain(Probe{
-			Field: "type", Table: form.Table,
-			SQL:     rowsWhere(form.Table, fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(old), ident(column)), showing("t."+ident(old))),
-			Message: "%d rows written meanwhile cannot become a " + string(to.Type), Fix: "change those rows, or say what becomes of them: on_error empty or keep",
+		last = b.watch(form, column, unconverted, Probe{
+			Field: "type", SQL: rowsWhere(form.Table, unconverted, showing("t."+ident(old))),
+			Message: "%d rows written meanwhile cannot become a " + string(to.Type), Fix: fixConversion,
 		})
 	}
 	former := Former{Column: old, Spec: from, Constraint: field.Constraint, Default: field.Default, Sync: sync.name, PurgeAfter: b.purgeAfter(), Kept: o.OnError == OnErrorKeep}
-	b.swap(form, field, sync, Former{Column: column, Spec: to, Default: field.Default}, former)
+	b.swap(form, field, sync, Former{Column: column, Spec: to, Default: becomes(field.Default, to)}, former)
+	last()
+	if back, _ := convert(to, from, "x"); back == "" {
+		b.final = true // and nobody can take back a change of which this is a part
+		b.note("field %s cannot be changed back from a %s to a %s", field.Key, to.Type, from.Type)
+	}
 	b.undoneBy(&RevertType{Form: o.Form, Field: o.Field})
 }
 
-// endSync ends an earlier change's writing of two columns: only one can be under way.
-func (b *builder) endSync(form *Form, field *Field) {
+// endSync ends an earlier change's writing of two columns: only one can be under way. Until the commit its trigger goes on; it gives the columns
+// that are written to it.
+func (b *builder) endSync(form *Form, field *Field) (also []string) {
 	for i := range field.Former {
 		former := &field.Former[i]
 		if former.Sync == "" {
 			continue
 		}
-		sync := syncOf(form, field, *former)
-		b.tx(Prepare, form.Table, sync.both(), sync.drop()...)
+		b.commit(form.Table, syncOf(form, field, *former).drop()...)
 		b.note("column %s of field %s is not written any more", former.Column, field.Key)
 		former.Sync = ""
+		also = append(also, former.Column)
 	}
+	return also
 }
 
 // swap makes another column the field's: with its CHECK, its indexes, its NOT NULL and its default; the former one stays, and is kept in step.

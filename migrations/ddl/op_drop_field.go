@@ -31,6 +31,9 @@ func (o *DropField) plan(b *builder) {
 	if field == nil {
 		return
 	}
+	if !b.claim(o.Form, o.Field, isMoved) {
+		return
+	}
 	for _, other := range form.Live() {
 		if other.Spec.Type != Formula || other == field {
 			continue

@@ -21,7 +21,7 @@ func (o *DropForm) plan(b *builder) {
 		return
 	}
 	for _, other := range b.reg.Forms {
-		if other == form || other.Dropped != nil {
+		if other == form || other.Dropped != nil || b.hides[other.Key] {
 			continue
 		}
 		for _, field := range other.Live() {

@@ -39,6 +39,9 @@ func (o *Purge) plan(b *builder) {
 		return
 	}
 	field := form.Field(o.Field)
+	if field != nil && !b.claim(o.Form, o.Field, isPurged) {
+		return
+	}
 	switch {
 	case field == nil:
 		b.refuse("field", fmt.Sprintf("form %s has no field %s", form.Key, shown(o.Field)), "see tenantry forms show --dropped")
@@ -73,27 +76,49 @@ func (o *Purge) purgeForm(b *builder, form *Form) {
 	if !o.due(b, "form", form.Key, *form.PurgeAfter) {
 		return
 	}
-	for _, other := range b.reg.Forms {
-		for _, field := range other.Fields {
-			if other != form && field.Spec.References == form.Key {
-				b.refuse("form", fmt.Sprintf("field %s of form %s, which is dropped too, refers to form %s", field.Key, other.Key, form.Key), "purge that first")
-				return
-			}
-		}
+	if !b.unreferred(form) {
+		return
 	}
+	// It is out of the registry first: what is left then is nobody's.
 	for _, field := range form.Fields {
-		if field.Spec.Type == ManyToMany {
-			b.commit(field.Column, "DROP TABLE "+ident(TrashSchema, field.Column))
+		if field.Spec.Type == ManyToMany && field.Column != "" { // or it went with the form that it refers to
+			b.tx(After, field.Column, nil, "DROP TABLE "+ident(TrashSchema, field.Column))
 		}
 		for _, former := range field.Former {
 			if former.Sync != "" {
-				b.commit(form.Table, "DROP TRIGGER "+ident(former.Sync)+" ON "+ident(TrashSchema, form.Table), "DROP FUNCTION "+ident(DataSchema, former.Sync)+"()")
+				b.tx(After, form.Table, nil, "DROP TRIGGER "+ident(former.Sync)+" ON "+ident(TrashSchema, form.Table), "DROP FUNCTION "+ident(DataSchema, former.Sync)+"()")
 			}
 		}
 	}
-	b.commit(form.Table, "DROP TABLE "+ident(TrashSchema, form.Table))
+	b.tx(After, form.Table, nil, "DROP TABLE "+ident(TrashSchema, form.Table))
 	b.reg.Forms = slices.DeleteFunc(b.reg.Forms, func(f *Form) bool { return f == form })
 	b.gone = append(b.gone, form.Key)
+}
+
+// unreferred refuses a form that something refers to which stays, and unbinds what goes together with it.
+func (b *builder) unreferred(form *Form) bool {
+	for _, other := range b.reg.Forms {
+		for _, field := range other.Fields {
+			if other == form || field.Spec.References != form.Key {
+				continue
+			}
+			switch {
+			case other.Dropped == nil:
+				b.refuse("form", fmt.Sprintf("hidden field %s of form %s refers to form %s", field.Key, other.Key, form.Key), "purge that first, before this in the same change if you like")
+				return false
+			case !b.purges[other.Key]:
+				b.refuse("form", fmt.Sprintf("form %s, which is dropped too, refers to form %s with its field %s", other.Key, form.Key, field.Key), "purge that first, or in the same change")
+				return false
+			case field.Spec.Type == ManyToMany && field.Column != "":
+				b.tx(After, field.Column, nil, "DROP TABLE "+ident(TrashSchema, field.Column))
+				field.Column = ""
+			case field.Constraint != "":
+				b.tx(After, other.Table, nil, "ALTER TABLE "+ident(TrashSchema, other.Table)+" DROP CONSTRAINT "+ident(field.Constraint))
+				field.Constraint = ""
+			}
+		}
+	}
+	return true
 }
 
 // purgeField takes a hidden field's column away. It is out of the registry first: what is left then is nobody's.

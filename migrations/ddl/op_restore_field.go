@@ -29,6 +29,9 @@ func (o *RestoreField) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("form %s has no dropped field %s", form.Key, shown(o.Field)), "see tenantry forms show --dropped")
 		return
 	}
+	if !b.claim(o.Form, o.Field, isMoved) {
+		return
+	}
 	if target := b.reg.Form(field.Spec.References); field.Spec.References != "" && (target == nil || target.Dropped != nil) {
 		b.refuse("field", fmt.Sprintf("it refers to form %s, which is dropped", field.Spec.References), "restore that form first")
 		return

@@ -24,7 +24,7 @@ func (o *RestoreForm) plan(b *builder) {
 		if to := field.Spec.References; to == "" || to == form.Key {
 			continue
 		}
-		if target := b.reg.Form(field.Spec.References); target == nil || target.Dropped != nil {
+		if target := b.reg.Form(field.Spec.References); target == nil || (target.Dropped != nil && !b.returns[target.Key]) {
 			b.refuse("form", fmt.Sprintf("its field %s refers to form %s, which is dropped", field.Key, field.Spec.References), "restore that form first")
 			return
 		}

@@ -36,6 +36,9 @@ func (o *RevertType) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("field %s has no former column that is still written", shown(o.Field)), "change_type it instead")
 		return
 	}
+	if !b.claim(o.Form, o.Field, isShaped) {
+		return
+	}
 	former := field.Former[i]
 	back, _ := convert(field.Spec, former.Spec, "x")
 	constant := former.Default
@@ -46,15 +49,28 @@ func (o *RevertType) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("a %s cannot become a %s again", field.Spec.Type, former.Spec.Type), "change_type it to something else")
 		return
 	}
+	noWay := fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(field.Column), ident(former.Column))
 	b.probe(Probe{
-		Field: "field", Table: form.Table,
-		SQL:     rowsWhere(form.Table, fmt.Sprintf("t.%s IS NOT NULL AND t.%s IS NULL", ident(field.Column), ident(former.Column)), showing("t."+ident(field.Column))),
+		Field: "field", Table: form.Table, SQL: rowsWhere(form.Table, noWay, showing("t."+ident(field.Column))),
 		Message: "%d rows have a value that was no " + string(former.Spec.Type), Fix: "change those rows first",
 	})
+	last := b.watch(form, former.Column, noWay, Probe{
+		Field: "field", SQL: rowsWhere(form.Table, noWay, showing("t."+ident(field.Column))),
+		Message: "%d rows have been written meanwhile with a value that was no " + string(former.Spec.Type), Fix: "change those rows first",
+	})
+	if field.Required {
+		b.probe(Probe{
+			Field: "field", Table: form.Table, SQL: rowsWhere(form.Table, "t."+ident(former.Column)+" IS NULL", ""),
+			Message: "%d rows would have no value", Fix: "change those rows: the field is required",
+		})
+	}
+	b.collisions("field", form, field, "t."+ident(former.Column), fixCollision)
 	field.Former = slices.Delete(field.Former, i, i+1)
 	now := Former{Column: former.Column, Spec: former.Spec, Constraint: former.Constraint, Default: constant}
 	next := Former{Column: field.Column, Spec: field.Spec, Constraint: field.Constraint, Default: field.Default, Sync: former.Sync, PurgeAfter: b.purgeAfter()}
 	sync := twin{table: form.Table, name: former.Sync, from: field.Spec, to: former.Spec, old: field.Column, new: former.Column}
+	b.reading[former.Column] = "t." + ident(former.Column)
 	b.swap(form, field, sync, now, next)
+	last()
 	b.undoneBy(&RevertType{Form: o.Form, Field: o.Field})
 }

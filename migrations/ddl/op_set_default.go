@@ -36,6 +36,7 @@ func (o *SetDefault) plan(b *builder) {
 		b.refuse("default", wrong, "give a value of the field's type, or null for none")
 		return
 	}
+	b.refersTo("default", field.Spec, constant)
 	before := field.Default
 	if before == nil {
 		before = json.RawMessage("null")

@@ -37,6 +37,9 @@ func (o *SetOptions) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("field %s is a %s, which has no options", shown(o.Field), field.Spec.Type), "change_type it to select first")
 		return
 	}
+	if !b.claim(o.Form, o.Field, isShaped) {
+		return
+	}
 	b.undoneBy(&SetOptions{Form: o.Form, Field: o.Field, Options: field.Spec.Options})
 	before := field.Spec.Options
 	field.Spec.Options = o.Options

@@ -39,8 +39,10 @@ func (o *SetRequired) plan(b *builder) {
 		b.refuse("field", fmt.Sprintf("field %s is emptied when what it refers to is deleted", shown(o.Field)), "drop it and add it with on_delete restrict")
 		return
 	}
-	column := ident(field.Column)
-	empty := "t." + column + " IS NULL"
+	if !b.claim(o.Form, o.Field, isLooked) {
+		return
+	}
+	empty := "(" + b.reads(field) + ") IS NULL"
 	if isNull(o.Value) {
 		b.probe(Probe{
 			Field: "value", Table: form.Table, SQL: rowsWhere(form.Table, empty, ""),
@@ -56,7 +58,17 @@ func (o *SetRequired) plan(b *builder) {
 			Field: "value", Table: form.Table, SQL: rowsWhere(form.Table, empty, ""), Note: true,
 			Message: "%d rows have no value and get " + string(o.Value),
 		})
+		b.refersTo("value", field.Spec, constant)
+		b.collisions("value", form, field, "coalesce("+b.reads(field)+", "+constant+")", "give those rows different values first")
+		if former := b.synced(field); former != nil {
+			b.probe(Probe{
+				Field: "value", Table: form.Table, SQL: rowsWhere(form.Table, empty+" AND t."+ident(former.Column)+" IS NOT NULL", showing("t."+ident(former.Column))),
+				Message: "%d rows have no value because that of their former column was no " + string(field.Spec.Type),
+				Fix:     "give those rows a value first, or purge the former column",
+			})
+		}
 		o.fill(b, form, field, constant)
+		b.reading[field.Column] = "coalesce(" + b.reads(field) + ", " + constant + ")"
 	}
 	b.requireColumn(form, field.Column, func() {
 		if constant, _ := field.Spec.constant(o.Value); !isNull(o.Value) && !b.small(form.Table) {
@@ -68,9 +80,28 @@ func (o *SetRequired) plan(b *builder) {
 }
 
 func (o *SetRequired) fill(b *builder, form *Form, field *Field, constant string) {
-	column := ident(field.Column)
-	b.fill(form.Table, field.Column, constant, "t."+column+" IS NULL",
-		fmt.Sprintf("UPDATE %s AS t SET %[2]s = NULL WHERE t.id = ANY ($1::bigint[]) AND t.%[2]s = %[3]s", data(form.Table), column, constant))
+	column := "t." + ident(field.Column)
+	f := filling{column: field.Column, value: constant, condition: column + " IS NULL"}
+	if former := b.synced(field); former != nil {
+		f.condition += " AND t." + ident(former.Column) + " IS NULL" // or the trigger would overwrite what could not be converted
+	}
+	if !b.isNew(field.Column) {
+		f.unfill = fmt.Sprintf("UPDATE %s AS t SET %s = NULL WHERE t.id = ANY ($1::bigint[]) AND %s = %s", data(form.Table), ident(field.Column), column, constant)
+	}
+	b.fill(form.Table, f)
+}
+
+// synced is the former column of a field that a trigger writes already, nil when there is none.
+func (b *builder) synced(field *Field) *Former {
+	if b.isNew(field.Column) {
+		return nil
+	}
+	for i := range field.Former {
+		if field.Former[i].Sync != "" {
+			return &field.Former[i]
+		}
+	}
+	return nil
 }
 
 // requireColumn makes a column NOT NULL: a CHECK refuses new rows without a value, then all rows are checked beside the traffic, and

@@ -23,20 +23,25 @@ func (o *SetUnique) plan(b *builder) {
 	if form == nil {
 		return
 	}
-	b.probe(duplicates(form, fields))
+	for _, field := range fields {
+		if !b.claim(form.Key, field.Key, isLooked) {
+			return
+		}
+	}
+	b.probe(b.duplicates(form, fields))
 	b.unique(form, fields)
 	b.undoneBy(&DropUnique{Form: o.Form, Fields: o.Fields})
 }
 
 // duplicates looks for rows that are alike, and shows some of the values that they share.
-func duplicates(form *Form, fields []*Field) Probe {
+func (b *builder) duplicates(form *Form, fields []*Field) Probe {
 	columns := make([]string, len(fields))
 	present := make([]string, len(fields))
 	shows := make([]string, len(fields))
 	for i, field := range fields {
-		columns[i] = "t." + ident(field.Column)
-		present[i] = columns[i] + " IS NOT NULL"
-		shows[i] = "left(" + columns[i] + "::text, 40)"
+		columns[i] = b.reads(field)
+		present[i] = "(" + columns[i] + ") IS NOT NULL"
+		shows[i] = "left((" + columns[i] + ")::text, 40)"
 	}
 	list := strings.Join(columns, ", ")
 	return Probe{

@@ -49,6 +49,7 @@ const Grace = 30 * 24 * time.Hour
 func Generate(change Change, registry *Registry, facts Facts) (*Plan, error) {
 	b := newBuilder(registry, facts)
 	b.checkVersions(change)
+	b.survey(change)
 	if err := b.problems.Err(); err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (b *builder) finish(change Change) (*Plan, error) {
 	}
 	if len(b.inverse) > 0 && !b.final {
 		slices.Reverse(b.inverse)
-		plan.Inverse = &Change{Operations: b.inverse}
+		plan.Inverse = &Change{Operations: b.collapse(b.inverse)}
 	}
 	return plan, plan.identify()
 }

@@ -180,6 +180,14 @@ func (s Spec) withDefaults() Spec {
 	return s
 }
 
+// asGiven is a type as a change gives it: without the parameters that follow from it.
+func (s Spec) asGiven() Spec {
+	if s.Type == Money {
+		s.Precision, s.Scale = 0, nil
+	}
+	return s
+}
+
 func or[T comparable](value, instead T) T {
 	var zero T
 	if value == zero {

@@ -1,6 +1,9 @@
 package ddl
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // twin is a field that has two columns for a while, and the trigger that keeps them in step.
 type twin struct {
@@ -11,6 +14,8 @@ type twin struct {
 	from, to Spec
 	// old is what applications write that do not know of the change, new what others do.
 	old, new string
+	// also are columns that a trigger writes old from: a statement that names one of them sets old as well.
+	also []string
 }
 
 // syncOf is the twin of a field and one of its former columns.
@@ -31,7 +36,11 @@ func (t twin) trigger(columns, body string) []string {
 // follow has the new column follow the old one: what everybody writes until the change is visible.
 func (t twin) follow() []string {
 	value, _ := convert(t.from, t.to, "NEW."+ident(t.old))
-	return t.trigger(ident(t.old), fmt.Sprintf("  NEW.%s := %s;", ident(t.new), value))
+	columns := []string{ident(t.old)}
+	for _, column := range t.also {
+		columns = append(columns, ident(column))
+	}
+	return t.trigger(strings.Join(columns, ", "), fmt.Sprintf("  NEW.%s := %s;", ident(t.new), value))
 }
 
 // both has each column follow the other: once the change is visible, who has not heard of it yet writes the old one. An insert of
@@ -42,7 +51,7 @@ func (t twin) both() []string {
 	back, _ := convert(t.to, t.from, "NEW."+n)
 	follow := fmt.Sprintf("NEW.%s := %s", o, back)
 	if back == "" {
-		follow = "NULL" // There is no way back: the old column keeps what it had.
+		follow = "NULL" // there is no way back: the old column keeps what it had
 	}
 	return t.trigger(o+", "+n, fmt.Sprintf(`  IF TG_OP = 'INSERT' THEN
     IF NEW.%[1]s IS NOT NULL THEN

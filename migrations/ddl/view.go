@@ -58,21 +58,30 @@ func (b *builder) views() {
 	}
 }
 
-// nameViews names the views of the touched forms after their labels. Names of other forms' views stay as they are.
+// nameViews names the views of the touched forms after their labels. One whose label is what it was keeps its name, and so do the views of other
+// forms, and views that somebody has put beside ours.
 func (b *builder) nameViews() {
 	taken := &names{taken: map[string]bool{}}
-	for _, form := range b.reg.Forms {
-		if form.Dropped == nil && !b.touched[form.Key] {
-			taken.taken[form.View] = true
-		}
+	for name := range b.facts.Views {
+		taken.taken[name] = true
 	}
+	for _, form := range b.original.Forms {
+		delete(taken.taken, form.View)
+	}
+	var named []*Form
 	for _, form := range b.reg.Forms {
+		before := b.original.Form(form.Key)
 		switch {
 		case form.Dropped != nil:
 			form.View = ""
-		case b.touched[form.Key]:
-			form.View = taken.of(form.Label, form.Key)
+		case !b.touched[form.Key], before != nil && before.Dropped == nil && before.Label == form.Label && !b.purges[form.Key]:
+			taken.taken[form.View] = true
+		default:
+			named = append(named, form)
 		}
+	}
+	for _, form := range named {
+		form.View = taken.of(form.Label, form.Key)
 	}
 }
 

@@ -174,7 +174,7 @@ func (s *session) begin(ctx context.Context, plan *ddl.Plan) error {
 	if err := s.change.parseNumber(replies[len(replies)-1]); err != nil {
 		return err
 	}
-	s.change.state, s.change.plan = stateApplying, plan
+	s.change.state, s.change.plan, s.change.lastKey = stateApplying, plan, beforeAll
 	s.opts.Crash(PointBegun)
 	return s.run(ctx, plan)
 }
@@ -234,7 +234,7 @@ func (s *session) run(ctx context.Context, plan *ddl.Plan) error {
 			return s.failed(ctx, step, err)
 		}
 		s.result.Steps++
-		s.change.step, s.change.lastKey, s.change.rows = s.change.step+1, 0, 0
+		s.change.step, s.change.lastKey, s.change.rows = s.change.step+1, beforeAll, 0
 		s.opts.Crash(PointStepDone)
 		if step.Phase == ddl.Commit {
 			s.opts.Crash(PointCommitted)

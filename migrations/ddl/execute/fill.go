@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -19,9 +20,12 @@ const (
 	mostBatch  = 50_000
 )
 
+// beforeAll is the key behind which a fill begins: an id may be negative.
+const beforeAll = math.MinInt64
+
 // batch is what one batch of a fill has done.
 type batch struct {
-	// upto is the last key, 0 when there were no more rows.
+	// upto is the last key of those that it went through.
 	upto int64
 	// rows it went through, and rows it has changed.
 	rows, changed int64
@@ -46,7 +50,7 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		if err != nil {
 			return err
 		}
-		if done.upto == 0 {
+		if done.rows == 0 {
 			break
 		}
 		pause = minPause
@@ -127,7 +131,7 @@ func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (bat
 	if step.Unfill != "" && b.changed > 0 {
 		record = append(record, gentle.Command{SQL: rememberSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step), b.ids}})
 	}
-	if b.upto == 0 {
+	if b.rows == 0 {
 		record = nil
 	}
 	replies, err = s.Exchange(ctx, append(record, gentle.Command{SQL: "COMMIT"}))

@@ -162,7 +162,7 @@ SELECT jsonb_build_object(
 
 // changeSQL reads how far the change of an operation is.
 const changeSQL = `
-SELECT number, state, step, coalesce(last_key, 0), rows_done, coalesce(plan::text, ''), coalesce(error::text, ''), coalesce(forms::text, '')
+SELECT number, state, step, coalesce(last_key, -9223372036854775808), rows_done, coalesce(plan::text, ''), coalesce(error::text, ''), coalesce(forms::text, '')
 FROM _tenantry.form_changes
 WHERE operation_id = $1`
 

@@ -1,0 +1,47 @@
+package ddl
+
+import "fmt"
+
+// Budgets of PostgreSQL.
+const (
+	mostAttributes = 1600
+	// warnAttributes is where a form is told that its table should be made anew some day.
+	warnAttributes = 1200
+	// mostRowBytes is what a row takes at most, once everything is moved out that can be.
+	mostRowBytes = 8160
+	// mostIndexColumns is how many columns an index has at most.
+	mostIndexColumns = 32
+)
+
+// addColumn counts a new column against the table's budget.
+func (b *builder) addColumn(form *Form) {
+	b.added[form.Table]++
+	used := b.facts.Tables[form.Table].Attributes
+	if b.fresh[form.Table] {
+		used = len(reservedKeys)
+	}
+	used += b.added[form.Table]
+	switch {
+	case used > mostAttributes:
+		b.refuse("", fmt.Sprintf("form %s would have had %d columns, dropped ones counted, and PostgreSQL has room for %d", form.Key, used, mostAttributes),
+			"make a second form with a reference to this one; dropped columns do not come free")
+	case used > warnAttributes:
+		b.note("form %s has had %d columns, dropped ones counted; PostgreSQL has room for %d", form.Key, used, mostAttributes)
+	}
+}
+
+// rowSizes tells which forms may have rows that PostgreSQL has no room for.
+func (b *builder) rowSizes() {
+	for _, form := range b.reg.Forms {
+		if !b.touched[form.Key] || form.Dropped != nil {
+			continue
+		}
+		width := 24 + (len(form.Fields)+7)/8 + 3*widthFixed
+		for _, field := range form.Fields {
+			width += kinds[field.Spec.Type].width
+		}
+		if width > mostRowBytes {
+			b.note("a row of form %s with a value in every field may take %d bytes, and PostgreSQL has room for %d: saving such a row would fail", form.Key, width, mostRowBytes)
+		}
+	}
+}
