@@ -1,7 +1,7 @@
 package execute_test
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -90,11 +90,15 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 				if err == nil {
 					made++
 					require.NotZero(t, result.Number)
+					if g.IntN(4) == 0 {
+						after = takenBack(t, tn, before, operations)
+					}
 					g.fill(t, tn, after, rows)
+					g.write(t, tn, after)
 				} else {
+					// Nobody writes meanwhile: whatever is in the way is told before anything is done.
 					var problems ddl.Problems
-					var undone *execute.UndoneError
-					require.True(t, errors.As(err, &problems) || errors.As(err, &undone), "%s: %v", operations, err)
+					require.ErrorAs(t, err, &problems, operations)
 					require.Equal(t, before, after, operations)
 					refused[shape(err)]++
 				}
@@ -143,6 +147,8 @@ type gambler struct {
 	*rand.Rand
 
 	keys int
+	// form and field were used last: operations of one change meet there.
+	lastForm, lastField string
 }
 
 func pick[T any](g *gambler, list ...T) T { return list[g.IntN(len(list))] }
@@ -218,7 +224,8 @@ func (g *gambler) spec(r *ddl.Registry) (spec, value string) {
 // change makes one that can be decoded.
 func (g *gambler) change(r *ddl.Registry) string {
 	for {
-		operations := make([]string, 1+g.IntN(2)*g.IntN(3))
+		operations := make([]string, 1+g.IntN(2)*g.IntN(5))
+		g.lastForm, g.lastField = "", ""
 		for i := range operations {
 			operations[i] = g.operation(r)
 		}
@@ -233,7 +240,14 @@ var labels = []string{"Name", "name", "Ähre", "a\u0308", `q"uo'te`, "", "select
 
 func (g *gambler) operation(r *ddl.Registry) string {
 	form := g.form(r, false)
+	if g.lastForm != "" && g.IntN(2) == 0 {
+		form = g.lastForm
+	}
 	field := g.field(r, form, false)
+	if g.lastField != "" && form == g.lastForm && g.IntN(2) == 0 {
+		field = g.lastField
+	}
+	g.lastForm, g.lastField = form, field
 	label := pick(g, labels...)
 	flag := func(name string) string {
 		if g.IntN(3) == 0 {
@@ -251,10 +265,12 @@ func (g *gambler) operation(r *ddl.Registry) string {
 	}
 	switch g.IntN(26) {
 	case 0:
-		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.key("form"), label)
+		g.lastForm, g.lastField = g.key("form"), ""
+		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.lastForm, label)
 	case 1, 2, 3, 4, 5:
 		spec, value := g.spec(r)
-		text := fmt.Sprintf(`{"op": "add_field", "form": %q, "field": %q, "label": %q, %s`, form, g.key("f"), label, spec)
+		g.lastField = g.key("f")
+		text := fmt.Sprintf(`{"op": "add_field", "form": %q, "field": %q, "label": %q, %s`, form, g.lastField, label, spec)
 		if value != "" {
 			if g.IntN(2) == 0 {
 				text += `, "default": ` + value
@@ -281,19 +297,11 @@ func (g *gambler) operation(r *ddl.Registry) string {
 	case 14:
 		return fmt.Sprintf(`{"op": "purge", "form": %q, "early": true}`, g.form(r, true))
 	case 15, 16:
-		_, value := g.spec(r)
-		if value == "" {
-			value = "null"
-		}
-		return fmt.Sprintf(`{"op": "set_required", %s, "value": %s}`, target, value)
+		return fmt.Sprintf(`{"op": "set_required", %s, "value": %s}`, target, g.value(r, form, field))
 	case 17:
 		return fmt.Sprintf(`{"op": "set_optional", %s}`, target)
 	case 18:
-		_, value := g.spec(r)
-		if value == "" {
-			value = "null"
-		}
-		return fmt.Sprintf(`{"op": "set_default", %s, "default": %s}`, target, value)
+		return fmt.Sprintf(`{"op": "set_default", %s, "default": %s}`, target, g.value(r, form, field))
 	case 19:
 		return fmt.Sprintf(`{"op": "set_options", %s, "options": [{"key": "b"}, {"key": "a"}, {"key": %q}]}`, target, pick(g, "c", "d"))
 	case 20:
@@ -339,4 +347,105 @@ func (g *gambler) fill(t *testing.T, tn *tenant, r *ddl.Registry, rows int) {
 			form.Table, strings.Join(columns, ", "), strings.Join(values, ", "), rows))
 		run(t, tn.admin, "ANALYZE form_data."+form.Table)
 	}
+}
+
+// values are what fields of a type have, as JSON: mostly of the right type.
+var values = map[ddl.Type][]string{
+	ddl.ShortText: {`"x"`, `"7"`}, ddl.LongText: {`"2026-11-27"`, `"7"`, `"a"`}, ddl.Integer: {"7", "1"}, ddl.Decimal: {`"1.50"`, "7"}, ddl.Money: {"3"}, ddl.Boolean: {"true"},
+	ddl.Date: {`"2026-11-27"`}, ddl.DateTime: {`"2026-11-27T10:00:00Z"`}, ddl.Select: {`"a"`, `"b"`}, ddl.MultiSelect: {`["a"]`}, ddl.Email: {`"a@b.c"`}, ddl.JSON: {`{"a": null}`}, ddl.Reference: {"1"},
+}
+
+// value is one for a field, or for another type.
+func (g *gambler) value(r *ddl.Registry, form, field string) string {
+	if f := r.Form(form); f != nil && f.Field(field) != nil && g.IntN(5) > 0 {
+		if list := values[f.Field(field).Spec.Type]; list != nil {
+			return pick(g, list...)
+		}
+	}
+	_, value := g.spec(r)
+	if value == "" {
+		return "null"
+	}
+	return value
+}
+
+// write gives rows other values, as an application does: some that cannot be converted, some that others have, some that are none.
+func (g *gambler) write(t *testing.T, tn *tenant, r *ddl.Registry) {
+	t.Helper()
+	for _, form := range r.Forms {
+		for _, field := range form.Fields {
+			if form.Dropped != nil || field.Column == "" || field.Spec.Type == ddl.ManyToMany || g.IntN(3) > 0 {
+				continue
+			}
+			value := map[ddl.Type]string{
+				ddl.LongText: "(ARRAY['2026-11-27', '7', '1.50', 'true', 'a', 'x', ' 8 ', NULL])[1 + id % 8]", ddl.ShortText: "'s' || id", ddl.Integer: "id", ddl.Decimal: "id + 0.5", ddl.Money: "id",
+				ddl.Boolean: "id % 2 = 0", ddl.Date: "'2026-01-01'::date + (id % 400)::integer", ddl.DateTime: "'2026-01-01 10:00Z'::timestamptz + id * interval '1 hour'",
+				ddl.Select: "(ARRAY['a', 'b'])[1 + id % 2]", ddl.MultiSelect: "(ARRAY['{a}', '{a,b}', '{}'])[1 + id % 3]::text[]", ddl.Email: "id || '@b.c'", ddl.JSON: "to_jsonb(id)", ddl.Reference: "id",
+			}[field.Spec.Type]
+			if value == "" || g.IntN(5) == 0 {
+				value = "NULL"
+			}
+			// What a form refuses is its business.
+			_, _ = tn.admin.Exec(t.Context(), fmt.Sprintf("UPDATE form_data.%s SET %s = %s WHERE id %% %d = 0", form.Table, field.Column, value, 1+g.IntN(3)))
+		}
+	}
+}
+
+// takenBack takes the newest change back: afterwards the forms mean what they meant before; or rows that were written, or what is gone for good, stand
+// in the way, and nothing has changed.
+func takenBack(t *testing.T, tn *tenant, before *ddl.Registry, operations string) *ddl.Registry {
+	t.Helper()
+	after := tn.registry(t)
+	list, err := execute.History(t.Context(), tn.connect(t, tn.migrator), 1)
+	require.NoError(t, err)
+	if list[0].Inverse == nil {
+		return after
+	}
+	encoded, err := json.Marshal(list[0].Inverse)
+	require.NoError(t, err)
+	inverse, err := ddl.Decode(encoded)
+	require.NoError(t, err, "the inverse of %s can be sent: %s", operations, encoded)
+	conn := tn.connect(t, tn.migrator)
+	_, err = execute.Apply(t.Context(), conn, inverse, tn.options())
+	now := tn.registry(t)
+	if err != nil {
+		var problems ddl.Problems
+		require.ErrorAs(t, err, &problems, "the inverse of %s: %s", operations, encoded)
+		for _, p := range problems {
+			require.Positive(t, p.Rows, "only rows stand in the way of the inverse of %s: %s: %v", operations, encoded, err)
+		}
+		require.Equal(t, after, now)
+		return now
+	}
+	require.Equal(t, meaning(before, operations), meaning(now, operations), "%s, taken back by %s", operations, encoded)
+	return now
+}
+
+// meaning is what people see of forms. A field that was required comes back as optional.
+func meaning(r *ddl.Registry, operations string) string {
+	var out strings.Builder
+	for _, form := range r.Forms {
+		if form.Dropped != nil {
+			continue
+		}
+		_, _ = fmt.Fprintf(&out, "form %s %q\n", form.Key, form.Label)
+		for _, field := range form.Live() {
+			spec, _ := json.Marshal(field.Spec)
+			_, _ = fmt.Fprintf(&out, "  %s %q %s default %s", field.Key, field.Label, spec, field.Default)
+			if field.Required && !strings.Contains(operations, "drop_field") {
+				out.WriteString(" required")
+			}
+			out.WriteString("\n")
+		}
+		var indexes []string
+		for _, index := range form.Indexes {
+			dropped := slices.ContainsFunc(index.Fields, func(key string) bool { return form.Field(key).Dropped != nil })
+			if !dropped {
+				indexes = append(indexes, fmt.Sprintf("  index %v %v\n", index.Fields, index.Unique))
+			}
+		}
+		slices.Sort(indexes)
+		out.WriteString(strings.Join(indexes, ""))
+	}
+	return out.String()
 }
