@@ -32,7 +32,7 @@ func convertBare(from, to Spec, x string) (sql string, partial bool) {
 	case from.column() == to.column():
 		return x, false
 	case isTextual(to.Type):
-		return toText(from, x), false
+		return toText(from, x), from.Type == Date || from.Type == DateTime // before the year 1, after 9999, infinite
 	case isTextual(from.Type) && to.Type != MultiSelect:
 		return fromText(to, "btrim("+x+")"), true
 	case from.Type == Select && to.Type == MultiSelect:
@@ -49,9 +49,9 @@ func toText(from Spec, x string) string {
 	case Boolean:
 		return "CASE WHEN " + x + " THEN 'true' WHEN NOT " + x + " THEN 'false' END"
 	case Date:
-		return "to_char(" + x + ", 'YYYY-MM-DD')"
+		return fmt.Sprintf("CASE WHEN %[1]s BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(%[1]s, 'YYYY-MM-DD') END", x)
 	case DateTime:
-		return "to_char(" + x + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+		return fmt.Sprintf("CASE WHEN %[1]s >= '0001-01-01T00:00:00Z' AND %[1]s < '10000-01-01T00:00:00Z' THEN to_char(%[1]s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') END", x)
 	case MultiSelect:
 		return "array_to_string(" + x + ", ', ')"
 	default:
@@ -125,7 +125,7 @@ func betweenNumbersAndTimes(from, to Spec, x string) (sql string, partial bool) 
 	case from.Type == Boolean && to.Type == Integer:
 		return fmt.Sprintf("CASE WHEN %[1]s THEN 1 WHEN NOT %[1]s THEN 0 END::%[2]s", x, to.column()), false
 	case from.Type == Date && to.Type == DateTime:
-		return "(" + x + ")::timestamp AT TIME ZONE 'UTC'", false
+		return whenMoment(x, "("+x+")::timestamp AT TIME ZONE 'UTC'"), true
 	case from.Type == DateTime && to.Type == Date:
 		return "(" + x + " AT TIME ZONE 'UTC')::date", false
 	case from.Type == MultiSelect && to.Type == Select:
@@ -133,6 +133,11 @@ func betweenNumbersAndTimes(from, to Spec, x string) (sql string, partial bool) 
 	default:
 		return "", false
 	}
+}
+
+// whenMoment gives then for a date that a timestamp has room for, or is infinite as one can be.
+func whenMoment(date, then string) string {
+	return fmt.Sprintf("CASE WHEN %[1]s < '294277-01-01'::date OR %[1]s = 'infinity'::date THEN %[2]s END", date, then)
 }
 
 // widens reports whether PostgreSQL changes the type without touching a row: more digits before the point.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,20 +111,27 @@ func Decode(data []byte) (Change, error) {
 
 func decodeOperation(raw json.RawMessage, i int) (Operation, Problems) {
 	path := at(i)
-	var named struct {
-		Op string `json:"op"`
+	var fields map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&fields); err != nil || fields == nil {
+		return nil, Problems{{Path: path, Message: "is not an object with an op", Fix: `give {"op": "add_field", …}`}}
 	}
-	if err := json.Unmarshal(raw, &named); err != nil {
-		return nil, Problems{{Path: path, Message: "is not an object with an op: " + err.Error(), Fix: `give {"op": "add_field", …}`}}
-	}
-	op := byName(named.Op)
+	name, _ := fields["op"].(string)
+	op := byName(name)
 	if op == nil {
-		return nil, Problems{{Path: path + ".op", Message: shown(named.Op) + " is not an operation", Fix: "use one of " + strings.Join(Operations(), ", ")}}
+		return nil, Problems{{Path: path + ".op", Message: shown(name) + " is not an operation", Fix: "use one of " + strings.Join(Operations(), ", ")}}
 	}
-	if err := strict(withoutOp(raw), op); err != nil {
-		return nil, Problems{{Path: path, Message: named.Op + ": " + err.Error(), Fix: "tenantry ddl schema prints what each operation takes"}}
+	delete(fields, "op")
+	// Written anew: what Go reads and PostgreSQL does not, such as half a surrogate pair, is gone then.
+	rest, err := json.Marshal(fields)
+	if err == nil {
+		err = strict(rest, op)
 	}
-	c := &checker{path: path}
+	if err != nil {
+		return nil, Problems{{Path: path, Message: name + ": " + err.Error(), Fix: "tenantry ddl schema prints what each operation takes"}}
+	}
+	c := &checker{path: path, given: fields}
 	op.check(c)
 	return op, c.problems
 }
@@ -138,21 +147,8 @@ func byName(name string) Operation {
 
 func at(i int) string { return "operations[" + strconv.Itoa(i) + "]" }
 
-// withoutOp removes the name, which is no field of the operations' types.
-func withoutOp(raw json.RawMessage) []byte {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return raw
-	}
-	delete(fields, "op")
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		return raw
-	}
-	return rest
-}
-
-// strict decodes one JSON value that has no unknown fields and nothing behind it.
+// strict decodes one JSON value that has nothing behind it, and no fields but those that it may have, spelt as they are: Go's own decoder takes them in
+// any case, and null for nothing.
 func strict(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return errors.New("it is not UTF-8")
@@ -164,6 +160,57 @@ func strict(data []byte, into any) error {
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows its end")
+	}
+	var value any
+	decoder = json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return spelt(value, reflect.TypeOf(into).Elem())
+}
+
+// spelt refuses names of fields in another case, and nulls.
+func spelt(value any, t reflect.Type) error {
+	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return nil
+	case value == nil:
+		return errors.New("null is no value here: leave the field out")
+	case t.Kind() == reflect.Slice:
+		list, _ := value.([]any)
+		for _, one := range list {
+			if err := spelt(one, t.Elem()); err != nil {
+				return err
+			}
+		}
+		return nil
+	case t.Kind() == reflect.Map:
+		fields, _ := value.(map[string]any)
+		for name, one := range fields {
+			if err := spelt(one, t.Elem()); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	case t.Kind() != reflect.Struct:
+		return nil
+	}
+	known := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			known[name] = field.Type
+		}
+	}
+	fields, _ := value.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		of, found := known[name]
+		if !found {
+			return fmt.Errorf("unknown field %q", name)
+		}
+		if err := spelt(fields[name], of); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	return nil
 }

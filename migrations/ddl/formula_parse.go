@@ -12,6 +12,8 @@ const (
 	mostFormulaBytes = 4000
 	mostFormulaDepth = 40
 	mostDigits       = 30
+	// mostFormulaSQL is how long the SQL of a formula is at most, in bytes.
+	mostFormulaSQL = 64 << 10
 )
 
 // Expression is a formula over fields of one form. It can do what the list of its functions says, and nothing else.

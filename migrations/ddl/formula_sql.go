@@ -83,6 +83,9 @@ func (f function) counts() string {
 
 // SQL writes the formula as an expression over a form's table, which is called t. Its errors name a field or a function.
 func (f *Expression) SQL(form *Form) (string, error) {
+	if _, err := f.root.size(form); err != nil {
+		return "", err
+	}
 	sql, of, err := f.root.sql(form)
 	if err == nil && of == isEmpty {
 		return "NULL::text", nil
@@ -90,7 +93,16 @@ func (f *Expression) SQL(form *Form) (string, error) {
 	return sql, err
 }
 
+// sql writes a term, and everything in it. It refuses one that grows too long: some functions name what they are given twice.
 func (t *term) sql(form *Form) (sql string, of shape, err error) {
+	sql, of, err = t.write(form)
+	if err == nil && len(sql) > mostFormulaSQL {
+		return "", "", fmt.Errorf("it is nested too deep: as SQL it would have more than %d bytes; make two formulas of it", mostFormulaSQL)
+	}
+	return sql, of, err
+}
+
+func (t *term) write(form *Form) (sql string, of shape, err error) {
 	switch t.op {
 	case "number":
 		return t.text + "::numeric", isNumber, nil
@@ -115,10 +127,14 @@ func (t *term) sql(form *Form) (sql string, of shape, err error) {
 		if err := t.needs(0, shapes[0], isBoolean); err != nil {
 			return "", "", err
 		}
-		of, err = t.alike(shapes[1:])
+		if of, err = t.alike(shapes[1:]); of == isEmpty {
+			return "NULL", isEmpty, err
+		}
 		return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", args[0], args[1], args[2]), of, err
 	case "coalesce":
-		of, err = t.alike(shapes)
+		if of, err = t.alike(shapes); of == isEmpty {
+			return "NULL", isEmpty, err
+		}
 		return "coalesce(" + strings.Join(args, ", ") + ")", of, err
 	case "round":
 		return t.round(args, shapes)
@@ -219,9 +235,9 @@ func asText(sql string, of shape) string {
 	case isNumber:
 		sql = "(" + sql + ")::text"
 	case isBoolean:
-		sql = "CASE WHEN " + sql + " THEN 'yes' WHEN NOT " + sql + " THEN 'no' END"
+		sql = "CASE " + sql + " WHEN true THEN 'yes' WHEN false THEN 'no' END"
 	case isDate:
-		sql = "to_char(" + sql + ", 'YYYY-MM-DD')"
+		sql = whenMoment(sql, "to_char("+sql+", 'YYYY-MM-DD')")
 	case isMoment:
 		sql = "to_char(" + sql + " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 	case isEmpty:

@@ -82,6 +82,8 @@ func (p Problems) Err() error {
 type checker struct {
 	path     string
 	problems Problems
+	// given are the operation's fields as they were sent; nil for one that was made in Go.
+	given map[string]any
 }
 
 func (c *checker) refuse(field, message, fix string) {

@@ -164,7 +164,6 @@ func operationSchema(op Operation) object {
 
 // typeRules say which parameters each type takes, and which it needs.
 func typeRules() []any {
-	parameters := []string{"max_length", "bits", "precision", "scale", "currency", "options", "references", "on_delete", "expression"}
 	needs := map[Type][]string{
 		Select: {"options"}, MultiSelect: {"options"}, Reference: {"references"}, ManyToMany: {"references"}, Formula: {"expression"},
 	}

@@ -196,6 +196,9 @@ func or[T comparable](value, instead T) T {
 	return value
 }
 
+// parameters are those of all types, by their names in JSON.
+var parameters = []string{"max_length", "bits", "precision", "scale", "currency", "options", "references", "on_delete", "expression"}
+
 // given lists the parameters that are given, by their names in JSON.
 func (s Spec) given() []string {
 	var list []string
@@ -227,7 +230,13 @@ func (s Spec) check(c *checker) {
 		c.refuse("type", shown(string(s.Type))+" is not a type", "use one of "+strings.Join(names, ", "))
 		return
 	}
-	for _, name := range s.given() {
+	given := s.given()
+	for _, name := range parameters {
+		if _, sent := c.given[name]; sent && !slices.Contains(given, name) {
+			given = append(given, name) // with the value that it has anyway
+		}
+	}
+	for _, name := range given {
 		if !slices.Contains(k.takes, name) {
 			fix := "leave it out"
 			if len(k.takes) > 0 {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/avenit/tenantry/tenants"
@@ -67,7 +68,9 @@ func textConstant(s Spec, value json.RawMessage) (sql, wrong string) {
 	if most := s.mostCharacters(); most > 0 && utf8.RuneCountInString(text) > most {
 		return "", fmt.Sprintf("%s has %d characters, and a %s has at most %d", shown(text), utf8.RuneCountInString(text), s.Type, most)
 	}
-	if pattern := textPatterns[s.Type]; pattern != "" && !regexp.MustCompile(pattern).MatchString(text) {
+	// What counts as a space depends on the database's locale: the widest of them.
+	spaced := s.Type != Phone && strings.ContainsFunc(text, unicode.IsSpace)
+	if pattern := textPatterns[s.Type]; pattern != "" && (spaced || !regexp.MustCompile(pattern).MatchString(text)) {
 		return "", fmt.Sprintf("%s is not a value of type %s", shown(text), s.Type)
 	}
 	return textLiteral(text)
@@ -136,6 +139,8 @@ var timeLayouts = map[Type][]string{
 	Time:     {"15:04", "15:04:05", "15:04:05.999999"},
 }
 
+var timeWritten = map[Type]string{Date: "2006-01-02", DateTime: "2006-01-02T15:04:05.999999Z07:00", Time: "15:04:05.999999"}
+
 var timeExamples = map[Type]string{Date: "2026-11-27", DateTime: "2026-11-27T17:00:00Z", Time: "17:00"}
 
 func timeConstant(s Spec, value json.RawMessage) (sql, wrong string) {
@@ -143,13 +148,13 @@ func timeConstant(s Spec, value json.RawMessage) (sql, wrong string) {
 	if err := json.Unmarshal(value, &text); err == nil {
 		for _, layout := range timeLayouts[s.Type] {
 			at, err := time.Parse(layout, text)
-			if err != nil || (s.Type != Time && at.Year() < 1) {
+			if err != nil {
 				continue
 			}
-			if s.Type == DateTime {
-				text = at.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+			if at = at.UTC(); s.Type != Time && (at.Year() < 1 || at.Year() > 9999) {
+				continue
 			}
-			return "'" + text + "'", ""
+			return "'" + at.Format(timeWritten[s.Type]) + "'", "" // anew: Go reads more than PostgreSQL does
 		}
 	}
 	return "", fmt.Sprintf("%s is not a %s such as %s", string(value), s.Type, timeExamples[s.Type])
@@ -225,6 +230,9 @@ func jsonConstant(_ Spec, value json.RawMessage) (sql, wrong string) {
 	if err := decoder.Decode(&v); err != nil {
 		return "", "it is not JSON"
 	}
+	if number := hugeNumber(v); number != "" {
+		return "", fmt.Sprintf("it holds the number %s, which PostgreSQL cannot keep", shown(number))
+	}
 	encoded, err := json.Marshal(v)
 	if err != nil {
 		return "", "it is not JSON"
@@ -233,4 +241,29 @@ func jsonConstant(_ Spec, value json.RawMessage) (sql, wrong string) {
 		return "", "it holds a NUL, which PostgreSQL cannot keep"
 	}
 	return textLiteral(string(encoded))
+}
+
+// hugeNumber finds a number that jsonb, which keeps numbers as numeric, has no room for: "" for none.
+func hugeNumber(v any) string {
+	const most = 16_000 // digits behind the point, and letters; numeric has room for 16,383
+	switch x := v.(type) {
+	case json.Number:
+		_, exponent, _ := strings.Cut(strings.ToLower(x.String()), "e")
+		if n, err := strconv.Atoi(or(exponent, "0")); err != nil || n > most || n < -most || len(x) > most/2 {
+			return x.String()
+		}
+	case []any:
+		for _, one := range x {
+			if number := hugeNumber(one); number != "" {
+				return number
+			}
+		}
+	case map[string]any:
+		for _, one := range x {
+			if number := hugeNumber(one); number != "" {
+				return number
+			}
+		}
+	}
+	return ""
 }

@@ -49,10 +49,16 @@ var conversions = []struct {
 	{`"type": "decimal", "precision": 10, "scale": 4`, `"type": "decimal", "precision": 6, "scale": 2`, map[string]string{"1.5000": "1.50", "1.5050": none, "9999.99": "9999.99", "10000": none, "NaN": none}},
 	{`"type": "decimal", "precision": 10, "scale": 2`, `"type": "integer"`, map[string]string{"5.00": "5", "5.10": none}},
 	{`"type": "decimal", "precision": 10, "scale": 2`, `"type": "long_text"`, map[string]string{"5.10": "5.10"}},
-	{`"type": "date"`, `"type": "date_time"`, map[string]string{"2026-11-27": "2026-11-27 00:00:00", "infinity": "infinity"}},
-	{`"type": "date"`, `"type": "long_text"`, map[string]string{"2026-11-27": "2026-11-27"}},
+	{`"type": "date"`, `"type": "date_time"`, map[string]string{
+		"2026-11-27": "2026-11-27 00:00:00", "infinity": "infinity", "-infinity": "-infinity", "294276-12-31": "294276-12-31 00:00:00", "294277-01-01": none, "0044-03-15 BC": "0044-03-15 00:00:00 BC",
+	}},
+	{`"type": "date"`, `"type": "long_text"`, map[string]string{
+		"2026-11-27": "2026-11-27", "0001-01-01": "0001-01-01", "9999-12-31": "9999-12-31", "10000-01-01": none, "0044-03-15 BC": none, "infinity": none, "5874897-12-31": none,
+	}},
 	{`"type": "date_time"`, `"type": "date"`, map[string]string{"2026-11-27 23:30:00+00": "2026-11-27", "2026-11-28 00:30:00+05:45": "2026-11-27"}},
-	{`"type": "date_time"`, `"type": "long_text"`, map[string]string{"2026-11-27 23:30:00+00": "2026-11-27T23:30:00.000000Z"}},
+	{`"type": "date_time"`, `"type": "long_text"`, map[string]string{
+		"2026-11-27 23:30:00+00": "2026-11-27T23:30:00.000000Z", "9999-12-31 23:59:59.999999+00": "9999-12-31T23:59:59.999999Z", "10000-01-01 00:00:00+00": none, "infinity": none, "0044-03-15 10:00:00+00 BC": none,
+	}},
 	{`"type": "time"`, `"type": "long_text"`, map[string]string{"07:30:00": "07:30:00"}},
 	{`"type": "select", "options": [{"key": "x"}, {"key": "y"}]`, `"type": "multi_select", "options": [{"key": "x"}]`, map[string]string{"x": "{x}", "y": none}},
 	{`"type": "multi_select", "options": [{"key": "x"}, {"key": "y"}]`, `"type": "select", "options": [{"key": "x"}, {"key": "y"}]`, map[string]string{"{x}": "x", "{x,y}": none, "{}": none}},

@@ -46,6 +46,7 @@ func TestRowsThatComeMeanwhile(t *testing.T) {
 		"a row without a value, and no value to give":       {`{"op": "set_required", "form": "p", "field": "due"}`, "(0, NULL, 'a')", execute.PointStepBefore, 1, "is violated by some row"},
 		"a row without a value, after the rows were filled": {`{"op": "set_required", "form": "p", "field": "due", "value": "none"}`, "(0, NULL, 'a')", execute.PointStepDone, 1, ""},
 		"a value that cannot be converted":                  {`{"op": "change_type", "form": "p", "field": "due", "type": "date"}`, "(0, 'soon', 'a')", execute.PointStepDone, 1, "1 row written meanwhile cannot become a date"},
+		"one that cannot, after the last look":              {`{"op": "change_type", "form": "p", "field": "due", "type": "date"}`, "(0, 'soon', 'a')", execute.PointStepBefore, 5, "rows written meanwhile cannot become a date"},
 		"one that may be lost":                              {`{"op": "change_type", "form": "p", "field": "due", "type": "date", "on_error": "empty"}`, "(0, 'soon', 'a')", execute.PointStepDone, 1, ""},
 		"an option that goes":                               {`{"op": "set_options", "form": "p", "field": "state", "options": [{"key": "a"}]}`, "(0, NULL, 'b')", execute.PointBegun, 1, "is violated by some row"},
 	} {
@@ -67,6 +68,7 @@ func TestRowsThatComeMeanwhile(t *testing.T) {
 			_, err := tn.try(t, z.operation, opts)
 			require.GreaterOrEqual(t, passed, z.pass)
 			tidy(t, tn)
+			require.Zero(t, one[int](t, tn.admin, `SELECT count(*) FROM pg_class WHERE relname LIKE 'l\_%'`), "an index of rows that would be lost is left")
 			if z.undone == "" {
 				require.NoError(t, err)
 				return
