@@ -1,6 +1,9 @@
 package ddl
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What operations do with a field, as far as it matters to the others of a change.
 type deed string
@@ -127,12 +130,7 @@ func (b *builder) collapse(inverse []Operation) []Operation {
 type claims map[string][]deed
 
 func (c claims) have(form, field string, what deed) bool {
-	for _, deed := range c[form+"."+field] {
-		if deed == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c[form+"."+field], what)
 }
 
 // fieldOf is the field that an operation is about, "" for one about a form or about several fields.

@@ -42,8 +42,9 @@ func (r *Registry) referred(key string, fields, forms []Operation) bool {
 	for _, form := range r.Forms {
 		for _, field := range form.Fields {
 			goes := func(op Operation) bool {
-				return op.form() == form.Key && (form.Dropped != nil || op.(*Purge).Field == field.Key)
-			} //nolint:forcetypeassert // Due makes no others
+				purge, is := op.(*Purge)
+				return is && purge.Form == form.Key && (form.Dropped != nil || purge.Field == field.Key)
+			}
 			if form.Key != key && field.Spec.References == key && !slices.ContainsFunc(fields, goes) && !slices.ContainsFunc(forms, goes) {
 				return true
 			}

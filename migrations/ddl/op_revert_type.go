@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -41,8 +42,8 @@ func (o *RevertType) plan(b *builder) {
 	}
 	former := field.Former[i]
 	back, _ := convert(field.Spec, former.Spec, "x")
-	constant := former.Default
-	if _, wrong := former.Spec.constant(field.Default); wrong == "" {
+	constant := former.Default // unless it has another meanwhile
+	if _, wrong := former.Spec.constant(field.Default); wrong == "" && !bytes.Equal(becomes(former.Default, field.Spec), field.Default) {
 		constant = field.Default
 	}
 	if back == "" {

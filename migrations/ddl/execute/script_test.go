@@ -430,8 +430,11 @@ func meaning(r *ddl.Registry, operations string) string {
 		}
 		_, _ = fmt.Fprintf(&out, "form %s %q\n", form.Key, form.Label)
 		for _, field := range form.Live() {
-			spec, _ := json.Marshal(field.Spec)
-			_, _ = fmt.Fprintf(&out, "  %s %q %s default %s", field.Key, field.Label, spec, field.Default)
+			spec := fmt.Sprintf("%+v", field.Spec)
+			if field.Spec.Scale != nil {
+				spec = strings.Replace(spec, fmt.Sprint(field.Spec.Scale), fmt.Sprint(*field.Spec.Scale), 1)
+			}
+			_, _ = fmt.Fprintf(&out, "  %s %q %s default %s", field.Key, field.Label, spec, string(field.Default))
 			if field.Required && !strings.Contains(operations, "drop_field") {
 				out.WriteString(" required")
 			}
