@@ -130,7 +130,7 @@ func sameSpec(a, b Spec) bool {
 // recheck changes only what values the column may have.
 func (o *ChangeType) recheck(b *builder, form *Form, field *Field, to Spec) {
 	b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: field.Spec.asGiven()})
-	column := "t." + ident(field.Column)
+	column := b.reads(field)
 	if condition := to.condition(column); condition != "" {
 		b.probe(Probe{
 			Field: "type", Table: form.Table, SQL: rowsWhere(form.Table, "NOT ("+condition+")", showing(column)),

@@ -61,7 +61,7 @@ func (o *SetOptions) plan(b *builder) {
 	if len(removed) > 0 {
 		b.probe(Probe{
 			Field: "options", Table: form.Table,
-			SQL:     rowsWhere(form.Table, "NOT ("+field.Spec.condition("t."+ident(field.Column))+")", showing("t."+ident(field.Column))),
+			SQL:     rowsWhere(form.Table, "NOT ("+field.Spec.condition(b.reads(field))+")", showing(b.reads(field))),
 			Message: "%d rows have an option that goes: " + strings.Join(removed, ", "),
 			Fix:     "keep the option, or give these rows another value first",
 		})
