@@ -12,6 +12,7 @@ import (
 	"github.com/avenit/tenantry/migrations/ddl/execute"
 	"github.com/avenit/tenantry/migrations/drift"
 	"github.com/avenit/tenantry/migrations/fingerprint"
+	"github.com/avenit/tenantry/migrations/release"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -101,6 +102,58 @@ func schemaEpoch(t *testing.T, f *fleettest.Fleet, id string) int64 {
 	var epoch int64
 	require.NoError(t, f.Pool.QueryRow(t.Context(), `SELECT schema_epoch FROM tenantry.tenants WHERE id = $1`, id).Scan(&epoch))
 	return epoch
+}
+
+// A change is announced when it is visible, not only when everything is tidied up; and one that leaves the forms as they were is not.
+func TestChangeSchemaIsAnnounced(t *testing.T) {
+	t.Parallel()
+	f := aTenant(t)
+	ctx := t.Context()
+	id := f.Tenant(t, "acme").ID
+	f.Do(t, changing(projects+`, {"op": "add_index", "form": "projects", "fields": ["name"]}`))
+	before := schemaEpoch(t, f, id)
+	registry, err := execute.Read(ctx, f.Connect(t, "acme", tenants.RoleApp))
+	require.NoError(t, err)
+	const theIndex = 4711
+	inDatabase(t, f, "acme", fmt.Sprintf(`INSERT INTO form_data.%s (%s) SELECT repeat('x', 100) FROM generate_series(1, 100000)`, // for the index to be dropped beside the traffic
+		registry.Form("projects").Table, registry.Form("projects").Field("name").Column), fmt.Sprintf(`
+		CREATE FUNCTION held() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(%d); END';
+		CREATE EVENT TRIGGER held ON ddl_command_start WHEN TAG IN ('DROP INDEX') EXECUTE FUNCTION held()`, theIndex))
+	app := f.Connect(t, "acme", tenants.RoleApp)
+	_, err = app.Exec(ctx, `SELECT pg_advisory_lock($1)`, theIndex)
+	require.NoError(t, err)
+	op := f.Submit(t, changing(`{"op": "drop_index", "form": "projects", "fields": ["name"]}`))
+	require.Eventually(t, func() bool { return schemaEpoch(t, f, id) > before }, 20*time.Second, 20*time.Millisecond)
+	running, err := f.Jobs.Get(ctx, op)
+	require.NoError(t, err)
+	require.False(t, running.State.Final(), "it ended while nobody could drop the index")
+	_, err = app.Exec(ctx, `SELECT pg_advisory_unlock($1)`, theIndex)
+	require.NoError(t, err)
+	f.Succeeds(t, op)
+
+	before = schemaEpoch(t, f, id)
+	f.Do(t, changing(`{"op": "drop_field", "form": "projects", "field": "due"}`))
+	require.Equal(t, before+1, schemaEpoch(t, f, id), "one that is visible at its end is announced once")
+	require.Equal(t, jobs.StateFailed, f.Ends(t, f.Submit(t, changing(`{"op": "drop_form", "form": "ghosts"}`))).State)
+	require.Equal(t, before+1, schemaEpoch(t, f, id))
+}
+
+// A release of which a tenant got a part has changed its tables, although its operation has failed.
+func TestFailedMigrationIsAnnounced(t *testing.T) {
+	t.Parallel()
+	f := aTenant(t)
+	id := f.Tenant(t, "acme").ID
+	before := schemaEpoch(t, f, id)
+	newest, err := release.LoadNewest(t.Context(), f.Pool)
+	require.NoError(t, err)
+	more := fleettest.Extended(newest, "CREATE TABLE extra (id int)")
+	f.Publish(t, fleettest.Extended(more, "SELECT 1/0"), "half")
+	op := f.Ends(t, f.Submit(t, jobs.Migrate{Tenant: "acme", Release: "half"}))
+	require.Equal(t, jobs.StateFailed, op.State, "%+v", op.Error)
+	require.Equal(t, before+1, schemaEpoch(t, f, id))
+	op = f.Ends(t, f.Submit(t, jobs.Migrate{Tenant: "acme", Release: "half"}))
+	require.Equal(t, jobs.StateFailed, op.State, "%+v", op.Error)
+	require.Equal(t, before+1, schemaEpoch(t, f, id), "nothing was changed")
 }
 
 // What makes no sense is refused, by field and with the fix, and changes nothing.

@@ -114,9 +114,9 @@ func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (e
 	if out == outcomeCancelled && !d.ledger.cancelAsked(ctx, r.ID) {
 		out = outcomeHandover // anybody in the control database can send the notification; nobody has asked
 	}
-	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds()}
+	e := end{ID: r.ID, Attempt: r.Attempt(), Outcome: out, Delay: delay.Seconds(), Schema: did.schema}
 	if err == nil {
-		e.Result, e.Release, e.Schema = did.result, did.release, did.schema
+		e.Result, e.Release = did.result, did.release
 		return e, did.record
 	}
 	if out == outcomeHandover {

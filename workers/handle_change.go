@@ -58,6 +58,7 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	defer t.admin.Return(home.Node(), conn)
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
+	passed := announcing(ctx, r)
 	opts := execute.Options{
 		OperationID:  r.ID,
 		RequestedBy:  r.RequestedBy,
@@ -68,7 +69,10 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		Fence:        r.Current,
 		Pause:        r.pauseAsked.Load,
 		Progress:     progress,
-		Crash:        func(point string) { crashpoint.HitNamed(ctx, point) },
+		Crash: func(point string) {
+			crashpoint.HitNamed(ctx, point)
+			passed(point)
+		},
 	}
 	if r.Attempt() > 1 && r.ledger.cancelAsked(ctx, r.ID) {
 		err := execute.Undo(ctx, conn, opts)
@@ -82,9 +86,30 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	}
 	result, err := execute.Apply(ctx, conn, change, opts)
 	if err != nil {
-		return done{}, changeRefused(err)
+		err = changeRefused(err)
+		_, asBefore := errors.AsType[*refusal](err)
+		return done{schema: !asBefore}, err
 	}
 	return done{result: result, schema: true}, nil
+}
+
+// announcing says that a change is visible as soon as it is, where there is something left to do: dropping an index of a large table may wait for others
+// for hours, and applications must not go by the old forms for so long. Where that is all, the end of the operation says it.
+func announcing(ctx context.Context, r *run) (passed func(point string)) {
+	visible := false
+	return func(point string) {
+		switch {
+		case point == execute.PointCommitted:
+			visible = true
+		case point == execute.PointStepBefore && visible:
+			visible = false
+			ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+			defer cancel()
+			if err := r.change(ctx, r.schemaChanged); err != nil {
+				r.log.Warn().Err(err).Msg("not announced that the change is visible; the end of the operation is")
+			}
+		}
+	}
 }
 
 // changeDetails is what an operation's error tells programs of a change that was not made.

@@ -47,7 +47,7 @@ func (t *toolbox) migrate(ctx context.Context, r *run) (done, error) {
 			"releases only go forward; publish one that undoes what you do not want")
 	}
 	if err := t.applyRelease(ctx, r, home, to.ID, &result); err != nil {
-		return done{}, err
+		return done{schema: result.Statements > 0 || r.Attempt() > 1}, err
 	}
 	return done{result: result, release: to.ID}, nil
 }
@@ -64,10 +64,10 @@ func (t *toolbox) applyRelease(ctx context.Context, r *run, home tenants.Home, r
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
 	applied, err := t.schema.apply(ctx, conn, releaseID, home.Database().Owner(), r, progress)
+	result.Statements = applied.Applied
 	if err != nil {
 		return fmt.Errorf("apply release: %w", err)
 	}
-	result.Statements = applied.Applied
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
 	"github.com/avenit/tenantry/tenants/provision"
@@ -74,6 +75,12 @@ func (r *run) change(ctx context.Context, rec record) error {
 	return r.ledger.change(ctx, r.ID, r.Attempt(), r.TenantID, rec)
 }
 
+// schemaChanged is the record that the tenant's tables have changed, for those who cannot wait for the operation's end.
+func (r *run) schemaChanged(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET schema_epoch = schema_epoch + 1 WHERE id = $1`, r.TenantID)
+	return err //nolint:wrapcheck // the caller does
+}
+
 func (r *run) lastStep() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,6 +103,7 @@ type done struct {
 	// release is what the operation's database stands at now, "" when that has not changed. Unlike a record it is written together with the ends
 	// of other operations.
 	release string
-	// schema says that the tenant's tables have changed: every process with a pool of the tenant is told. A release says so, too.
+	// schema says that the tenant's tables may have changed, also beside an error: every process with a pool of the tenant is told. A release says
+	// so, too.
 	schema bool
 }

@@ -187,13 +187,14 @@ CREATE TABLE tenantry.sizes (
   seen_at     timestamptz NOT NULL DEFAULT now()
 );
 
--- Every process that keeps pools of tenants listens here: it throws away what is older than the epoch, and renews connections when the schema
--- has changed.
+-- Every process that keeps pools of tenants listens here: for a fence it reads what tenantry.fences has and throws away what is older than the
+-- epoch, else it asks for the schema epoch and renews connections when that has grown. Anybody can notify, so nobody believes what is said here.
 CREATE FUNCTION tenantry.announce_epoch() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch, 'schema_epoch', NEW.schema_epoch)::text);
+  PERFORM pg_notify('tenantry_epochs', json_build_object('tenant', NEW.id, 'epoch', NEW.epoch, 'schema_epoch', NEW.schema_epoch,
+                     'fence', NEW.epoch <> OLD.epoch)::text);
   RETURN NULL;
 END
 $$;

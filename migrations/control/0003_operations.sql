@@ -505,7 +505,8 @@ $$;
 -- operation that has succeeded is left to River's client, which completes many at once, as it does without us; should the worker
 -- die before that, the next start of the job has nothing to do, and tenantry.reap completes it.
 -- Each element of p_ends: id, attempt (or null: by whoever, from outside a run), outcome, result, error, delay (seconds), release (what the
--- operation's database stands at now, if it has succeeded), schema (whether it has changed the tenant's tables, if it has succeeded; with a release it has).
+-- operation's database stands at now, if it has succeeded), schema (whether it may have changed the tenant's tables, however it has ended; with a
+-- release it has). What comes again by itself tells of that then, and what is parked at once: that may be for days.
 --   succeeded | failed | cancelled   ends the operation and frees the tenant
 --   retry       comes back after delay, the tenant stays held; counts a failure
 --   wait        the same, but nothing is counted: not its fault (its node is away)
@@ -541,7 +542,8 @@ DECLARE
 BEGIN
   WITH ends AS (
     SELECT e.id, e.attempt, e.outcome, e.result, e.error, coalesce(e.delay, 0) AS delay, e.release,
-           e.outcome = 'succeeded' AND (e.release IS NOT NULL OR coalesce(e.schema, false)) AS schema
+           coalesce(e.schema, false) AND e.outcome IN ('succeeded', 'failed', 'cancelled', 'parked')
+             OR e.release IS NOT NULL AND e.outcome = 'succeeded' AS schema
     FROM jsonb_to_recordset(p_ends) AS e (id text, attempt integer, outcome text, result jsonb, error jsonb, delay float8, release text, schema boolean)
   ), ended AS (
     UPDATE tenantry.operations o
@@ -566,10 +568,10 @@ BEGIN
     WHERE d.id = ended.database_id AND ended.outcome = 'succeeded' AND ended.release IS NOT NULL
   ), freed AS (
     UPDATE tenantry.tenants t
-    SET current_operation_id = NULL,
+    SET current_operation_id = CASE WHEN ended.finished_at IS NULL THEN t.current_operation_id END,
         schema_epoch = t.schema_epoch + ended.schema::integer
     FROM ended
-    WHERE t.id = ended.tenant_id AND t.current_operation_id = ended.id AND ended.finished_at IS NOT NULL
+    WHERE t.id = ended.tenant_id AND t.current_operation_id = ended.id AND (ended.finished_at IS NOT NULL OR ended.schema)
   ), jobs AS (
     UPDATE river.river_job j
     SET state = CASE ended.outcome

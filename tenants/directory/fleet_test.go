@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,15 +24,47 @@ import (
 // service is what a Go service that keeps pools of tenants is made of.
 type service struct {
 	*poolcache.Cache
-	dir  *directory.Directory
-	name string // application_name of its sessions on the control database
+	dir   *directory.Directory
+	name  string // application_name of its sessions on the control database
+	asked *questions
+}
+
+// questions counts what a service has asked the control database.
+type questions struct {
+	mu  sync.Mutex
+	sql []string
+}
+
+func (q *questions) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sql = append(q.sql, data.SQL)
+	return ctx
+}
+
+func (q *questions) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// of gives how many there were in which these words are.
+func (q *questions) of(words string) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, sql := range q.sql {
+		if strings.Contains(sql, words) {
+			n++
+		}
+	}
+	return n
 }
 
 // newService starts one with a pool of its own on the control database.
 func newService(t *testing.T, f *fleettest.Fleet, cfg poolcache.Config) *service {
 	t.Helper()
-	s := &service{name: "test/service"}
-	pool, err := workers.OpenControl(t.Context(), f.URL, s.name)
+	s := &service{name: "test/service", asked: &questions{}}
+	control, err := pgxpool.ParseConfig(f.URL)
+	require.NoError(t, err)
+	control.ConnConfig.RuntimeParams["application_name"] = s.name
+	control.ConnConfig.Tracer = s.asked
+	pool, err := pgxpool.NewWithConfig(t.Context(), control)
 	require.NoError(t, err)
 	s.dir = directory.New(tenants.NewRegistry(pool, f.Keys), tenants.RoleApp)
 	s.Cache, err = poolcache.New(cfg, s.dir)

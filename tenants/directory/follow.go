@@ -8,18 +8,21 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/rs/zerolog"
 
 	"github.com/avenit/tenantry/tenants/poolcache"
 )
 
-// pollEvery is how often fences are read without a notification: NOTIFY is lost while a connection is away.
-const pollEvery = 5 * time.Second
+const (
+	// pollEvery is how often fences are read without a notification: NOTIFY is lost while a connection is away.
+	pollEvery = 5 * time.Second
+	// fencePause is the least time between two readings of fences.
+	fencePause = 50 * time.Millisecond
+)
 
 // Follow carries fences to the cache until ctx ends: it throws away pools that are older than a tenant's epoch, waits
 // until their connections are closed and then calls gone with the fence's number. It listens, and reads again after
-// every lost connection and every few seconds. gone may be nil.
+// every lost connection and every few seconds. gone may be nil. Of changed tables it tells the cache that it should ask.
 func (d *Directory) Follow(ctx context.Context, cache *poolcache.Cache, gone func(seq int64)) {
 	if gone == nil {
 		gone = func(int64) {}
@@ -65,14 +68,45 @@ func (f *follower) listen(ctx context.Context) error {
 		if err := f.catchUp(ctx, raw); err != nil {
 			return err
 		}
-		wait, cancel := context.WithTimeout(ctx, pollEvery)
-		note, err := raw.WaitForNotification(wait)
-		cancel()
-		f.schemaChanged(note)
-		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		if err := f.await(ctx, raw); err != nil {
 			return fmt.Errorf("wait for notification: %w", err)
 		}
 	}
+}
+
+// await returns when it is time to read fences: when a notification tells of one, or after pollEvery. However many there are, fences are
+// not read more often than every fencePause.
+func (f *follower) await(ctx context.Context, conn *pgx.Conn) error {
+	soonest := time.Now().Add(fencePause)
+	until := time.Now().Add(pollEvery)
+	for time.Now().Before(until) {
+		wait, cancel := context.WithDeadline(ctx, until)
+		note, err := conn.WaitForNotification(wait)
+		cancel()
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return err //nolint:wrapcheck // the caller does
+		}
+		if note != nil && f.hear(note.Payload) {
+			until = soonest
+		}
+	}
+	return nil
+}
+
+// hear passes on that a tenant's tables may have changed, and reports whether a notification tells of a fence. Anybody who can log in may
+// notify: nothing is believed but that it is worth a look, and that with its tenant's name.
+func (f *follower) hear(payload string) (fence bool) {
+	var told struct {
+		Tenant string `json:"tenant"`
+		Fence  bool   `json:"fence"`
+	}
+	if json.Unmarshal([]byte(payload), &told) != nil {
+		return false
+	}
+	if !told.Fence {
+		f.cache.AskSchema(told.Tenant)
+	}
+	return told.Fence
 }
 
 // begin makes up for what was missed while nobody listened. Where the fences begin for this process is read before the epochs: one
@@ -93,20 +127,6 @@ func (f *follower) begin(ctx context.Context, conn *pgx.Conn) error {
 		f.gone(f.last)
 	}
 	return nil
-}
-
-// schemaChanged carries a changed schema to the cache. One whose notification is lost is found by the cache's own poll.
-func (f *follower) schemaChanged(note *pgconn.Notification) {
-	if note == nil {
-		return
-	}
-	var told struct {
-		Tenant      string `json:"tenant"`
-		SchemaEpoch int64  `json:"schema_epoch"`
-	}
-	if json.Unmarshal([]byte(note.Payload), &told) == nil { // anybody may notify
-		f.cache.SchemaChanged(told.Tenant, told.SchemaEpoch)
-	}
 }
 
 // catchUp acts on the fences since the last one.

@@ -3,6 +3,7 @@ package poolcache_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -94,11 +95,13 @@ func ask(ctx context.Context, pool *pgxpool.Pool) error {
 	return pool.QueryRow(ctx, "SELECT $1::int", 1).Scan(&n)
 }
 
-// resolver is a poolcache.Resolver and poolcache.EpochReader of memory.
+// resolver is a poolcache.Resolver, poolcache.EpochReader and poolcache.SchemaEpochReader of memory.
 type resolver struct {
 	mu      sync.Mutex
 	targets map[string]poolcache.Target
 	calls   int
+	asked   [][]string    // what SchemaEpochs was asked, sorted
+	silent  error         // when not nil, what SchemaEpochs answers
 	block   chan struct{} // when not nil, Resolve waits for it to be closed
 	entered chan struct{} // when not nil, Resolve says that it waits
 }
@@ -173,6 +176,37 @@ func (r *resolver) Epochs(_ context.Context, tenants []string) (map[string]int64
 		}
 	}
 	return epochs, nil
+}
+
+func (r *resolver) SchemaEpochs(_ context.Context, tenants []string) (map[string]int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, slices.Sorted(slices.Values(tenants)))
+	if r.silent != nil {
+		return nil, r.silent
+	}
+	epochs := map[string]int64{}
+	for _, tenant := range tenants {
+		if target, ok := r.targets[tenant]; ok {
+			epochs[tenant] = target.SchemaEpoch
+		}
+	}
+	return epochs, nil
+}
+
+// wasAsked empties what SchemaEpochs was asked.
+func (r *resolver) wasAsked() [][]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	asked := r.asked
+	r.asked = nil
+	return asked
+}
+
+func (r *resolver) answer(silent error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent = silent
 }
 
 // clock is a poolcache.Clock that moves when told to.

@@ -36,6 +36,7 @@ type Cache struct {
 	openings  map[string]*opening
 	failures  map[string]failure
 	floors    map[string]floor
+	doubts    map[string]struct{} // tenants that AskSchema has named; nil while nobody asks
 	counts    counts
 }
 

@@ -46,7 +46,8 @@ type opening struct {
 	entry *entry
 	err   error
 
-	waiters int // guarded by Cache.mu
+	waiters int   // guarded by Cache.mu
+	schema  int64 // the newest schema epoch that was heard of meanwhile; guarded by Cache.mu
 	// patience is done when the last waiter has left. Then the opening does not wait for a token any more; whoever joins
 	// it all the same starts another.
 	patience context.Context // of all waiters together

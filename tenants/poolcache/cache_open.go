@@ -154,6 +154,7 @@ func (c *Cache) publish(e *entry, o *opening) bool {
 	}
 	e.published = true
 	e.state.Add(int64(o.waiters))
+	e.schema.Store(max(e.schema.Load(), o.schema))
 	e.touch(c.now.Load())
 	c.table.change(func(entries map[string]*entry) {
 		entries[e.tenant] = e

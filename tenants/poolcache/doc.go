@@ -54,7 +54,8 @@
 //   - [Cache.EvictNode], [Cache.EvictAll], [Cache.Stop].
 //
 // A new password needs no new pool: [Target.Password] is read for every connection, [Cache.Reset] renews those that
-// are open, and a refused password (28P01) is read again once.
+// are open, and a refused password (28P01) is read again once. Changed tables need none either: the owner counts their
+// changes in [Target.SchemaEpoch], and the cache hears of them by a poll, or is told to ask ([Cache.AskSchema]).
 //
 // # Locks
 //

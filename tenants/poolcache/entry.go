@@ -37,7 +37,7 @@ type entry struct {
 	node   *node
 	pool   *pgxpool.Pool
 	secret *secret
-	schema atomic.Int64 // Target.SchemaEpoch, as far as it was heard of
+	schema atomic.Int64 // Target.SchemaEpoch, as far as it was heard of; written under Cache.mu
 
 	// ctx is every lease's context. It is cancelled by the watchdog, and when the entry closes.
 	ctx    context.Context // it is the leases', not a call's

@@ -3,6 +3,8 @@ package poolcache
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // pollEpochs compares epochs every Config.EpochPoll until ctx is done, and then closes the channel it returns.
@@ -31,20 +33,17 @@ func (c *Cache) pollEpochs(ctx context.Context) <-chan struct{} {
 }
 
 // SyncEpochs asks the [Resolver], if it is an [EpochReader], for the epochs of all open entries, and evicts those that
-// are stale or gone; if it is a [SchemaEpochReader], it does for those whose tables have changed what [Cache.SchemaChanged] does. Call it whenever notifications may have been missed, such as after reconnecting to where they come
-// from. The cache calls it every Config.EpochPoll.
+// are stale or gone; if it is a [SchemaEpochReader], it does for those whose tables have changed what
+// [Cache.SchemaChanged] does. Call it whenever notifications may have been missed, such as after reconnecting to where
+// they come from. The cache calls it every Config.EpochPoll.
 func (c *Cache) SyncEpochs(ctx context.Context) error {
 	reader, ok := c.resolver.(EpochReader)
 	if !ok {
 		return nil
 	}
-	open := c.table.all()
-	if len(open) == 0 {
+	open, tenants := c.tenants()
+	if len(tenants) == 0 {
 		return nil
-	}
-	tenants := make([]string, 0, len(open))
-	for tenant := range open {
-		tenants = append(tenants, tenant)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.ResolveTimeout)
 	defer cancel()
@@ -64,19 +63,12 @@ func (c *Cache) SyncEpochs(ctx context.Context) error {
 	return c.syncSchemas(ctx, tenants)
 }
 
-func (c *Cache) syncSchemas(ctx context.Context, tenants []string) error {
-	reader, ok := c.resolver.(SchemaEpochReader)
-	if !ok {
-		return nil
-	}
-	epochs, err := reader.SchemaEpochs(ctx, tenants)
-	if err != nil {
-		return fmt.Errorf("read schema epochs of %d tenants: %w", len(tenants), err)
-	}
-	for tenant, epoch := range epochs {
-		c.SchemaChanged(tenant, epoch)
-	}
-	return nil
+// tenants returns the open entries, and the tenants whose pools are open or being opened.
+func (c *Cache) tenants() (open map[string]*entry, tenants []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	open = c.table.all()
+	return open, slices.AppendSeq(slices.Collect(maps.Keys(open)), maps.Keys(c.openings))
 }
 
 // forsake evicts an entry whose tenant has gone.

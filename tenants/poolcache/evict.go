@@ -97,29 +97,6 @@ func (c *Cache) Reset(tenant string) {
 	}
 }
 
-// SchemaChanged says that tenant's tables are those of a schema epoch now. When the pool has not heard of it, its connections are renewed, as
-// by [Cache.Reset]: what they have cached of plans and of types is gone with them. Leases stay valid, and so do
-// statements that run. Then Config.OnSchemaChange is called.
-func (c *Cache) SchemaChanged(tenant string, epoch int64) {
-	e := c.table.get(tenant)
-	if e == nil {
-		return
-	}
-	for {
-		known := e.schema.Load()
-		if known >= epoch {
-			return
-		}
-		if e.schema.CompareAndSwap(known, epoch) {
-			break
-		}
-	}
-	e.pool.Reset()
-	if c.cfg.OnSchemaChange != nil {
-		c.cfg.OnSchemaChange(tenant, epoch)
-	}
-}
-
 // evictWhere dooms the entries that match, and returns the closing of these and of those that were doomed before. c.mu
 // must be held.
 func (c *Cache) evictWhere(reason Reason, grace time.Duration, match func(*entry) bool) Eviction {

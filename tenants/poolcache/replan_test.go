@@ -2,7 +2,6 @@ package poolcache_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -100,37 +99,4 @@ func TestReplan(t *testing.T) {
 	}
 	require.True(t, poolcache.IsStalePlan(poolcache.Replan(reader, stale)))
 	require.Equal(t, 2, times)
-}
-
-// A changed schema renews connections, and breaks neither a lease nor what runs.
-func TestSchemaChanged(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	heard := map[string][]int64{}
-	b := newBundle(t, poolcache.Config{OnSchemaChange: func(tenant string, epoch int64) {
-		mu.Lock()
-		defer mu.Unlock()
-		heard[tenant] = append(heard[tenant], epoch)
-	}})
-	tenant := databases(t, fleetSize)[0]
-	lease := b.lease(t, tenant)
-	defer lease.Release()
-	require.Zero(t, lease.SchemaEpoch())
-	conn, err := lease.Acquire(within(t))
-	require.NoError(t, err)
-	pid := conn.Conn().PgConn().PID()
-	b.SchemaChanged(tenant, 7)
-	b.SchemaChanged(tenant, 7)
-	b.SchemaChanged(tenant, 6)
-	b.SchemaChanged("nobody", 7)
-	require.Equal(t, int64(7), lease.SchemaEpoch())
-	require.NoError(t, conn.Ping(within(t)), "what is leased goes on")
-	conn.Release()
-	conn, err = lease.Acquire(within(t))
-	require.NoError(t, err)
-	require.NotEqual(t, pid, conn.Conn().PgConn().PID(), "it was renewed when it came back")
-	conn.Release()
-	mu.Lock()
-	defer mu.Unlock()
-	require.Equal(t, map[string][]int64{tenant: {7}}, heard)
 }

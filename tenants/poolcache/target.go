@@ -47,7 +47,7 @@ type EpochReader interface {
 }
 
 // SchemaEpochReader is implemented by a [Resolver] that can look up the schema epochs of many tenants at once. The cache then
-// learns of changed tables by itself, see [Cache.SyncEpochs].
+// learns of changed tables by itself, see [Cache.SyncEpochs], and need not believe who tells it, see [Cache.AskSchema].
 type SchemaEpochReader interface {
 	// SchemaEpochs returns the current [Target.SchemaEpoch] of each of tenants, as far as they are known.
 	SchemaEpochs(ctx context.Context, tenants []string) (map[string]int64, error)

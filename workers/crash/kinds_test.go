@@ -121,7 +121,7 @@ func kinds() []kind {
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
 		},
 		{
-			name: "change", points: passing(pointsOfForm, pointsOfEnd), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
+			name: "change", points: passing(pointsOfForm, pointsOfChange, pointsOfEnd), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
 			ask:    asking(func(slug string) jobs.Args { return changing(slug, changeForm) }),
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease, after: changed,
 		},
