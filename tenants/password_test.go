@@ -39,8 +39,13 @@ func TestVerifierLogsIn(t *testing.T) {
 		require.NotContains(t, verifier, password)
 		_, err = admin.Exec(ctx, "CREATE ROLE "+tenants.Ident(role)+" LOGIN PASSWORD "+tenants.Literal(verifier))
 		require.NoError(t, err)
-		_, err = admin.Exec(ctx, "GRANT CONNECT ON DATABASE postgres TO "+tenants.Ident(role))
-		require.NoError(t, err)
+		shared := func(sql string) {
+			require.NoError(t, fleettest.RetryCatalog(ctx, func() error {
+				_, err := admin.Exec(ctx, sql)
+				return err
+			}))
+		}
+		shared("GRANT CONNECT ON DATABASE postgres TO " + tenants.Ident(role))
 
 		var stored string
 		require.NoError(t, admin.QueryRow(ctx, `SELECT rolpassword FROM pg_authid WHERE rolname = $1`, role).Scan(&stored))
@@ -60,7 +65,6 @@ func TestVerifierLogsIn(t *testing.T) {
 		another, err := tenants.Verifier(password)
 		require.NoError(t, err)
 		require.NotEqual(t, verifier, another, "the salt is not random")
-		_, err = admin.Exec(ctx, "DROP OWNED BY "+tenants.Ident(role)+"; DROP ROLE "+tenants.Ident(role))
-		require.NoError(t, err)
+		shared("DROP OWNED BY " + tenants.Ident(role) + "; DROP ROLE " + tenants.Ident(role))
 	}
 }

@@ -258,33 +258,34 @@ func (f *Fleet) clean(t testing.TB, server string, node tenants.Node) {
 	require.NoError(t, err)
 	databases, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
+	do := func(sql string) {
+		require.NoError(t, RetryCatalog(ctx, func() error {
+			_, err := conn.Exec(ctx, sql)
+			return err
+		}))
+	}
 	for _, name := range databases {
-		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+tenants.Ident(name)+" WITH (FORCE)")
-		require.NoError(t, err)
+		do("DROP DATABASE IF EXISTS " + tenants.Ident(name) + " WITH (FORCE)")
 		for _, role := range names(`SELECT rolname FROM pg_roles WHERE rolname LIKE $1 || '\_%'`, name) {
-			_, err := conn.Exec(ctx, "DROP ROLE IF EXISTS "+tenants.Ident(role))
-			require.NoError(t, err)
+			do("DROP ROLE IF EXISTS " + tenants.Ident(role))
 		}
 	}
 	for _, role := range []string{node.TemplateRole(), node.Provisioner} {
 		var there bool
 		require.NoError(t, conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, role).Scan(&there))
 		if there {
-			_, err = conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "+tenants.Literal(role))
-			require.NoError(t, err)
-			require.NoError(t, retryCatalog(ctx, func() error {
-				_, err := conn.Exec(ctx, "DROP OWNED BY "+tenants.Ident(role)+"; DROP ROLE "+tenants.Ident(role))
-				return err
-			}))
+			do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = " + tenants.Literal(role))
+			do("DROP OWNED BY " + tenants.Ident(role) + "; DROP ROLE " + tenants.Ident(role))
 		}
 	}
 }
 
-// retryCatalog runs a change of a server's shared catalogs again while other tests change the same rows.
-func retryCatalog(ctx context.Context, change func() error) error {
+// RetryCatalog runs a change of a server's shared catalogs again while others, such as sessions whose worker was killed, change or
+// drop what it is about: PostgreSQL answers these races with internal errors.
+func RetryCatalog(ctx context.Context, change func() error) error {
 	for try := 1; ; try++ {
 		err := change()
-		if err == nil || try == 50 || !strings.Contains(err.Error(), "tuple concurrently") {
+		if err == nil || try == 50 || !strings.Contains(err.Error(), "tuple concurrently") && !strings.Contains(err.Error(), "cache lookup failed") {
 			return err
 		}
 		select {
@@ -320,8 +321,10 @@ func drop(t testing.TB, server, name string) {
 	conn, err := pgx.Connect(ctx, server)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-	require.NoError(t, err)
+	require.NoError(t, RetryCatalog(ctx, func() error {
+		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+		return err
+	}))
 }
 
 func withDatabase(t testing.TB, server, name string) string {
@@ -344,7 +347,7 @@ func APIURL(t testing.TB, f *Fleet) string {
 	const password = "tenantry-api-of-the-tests"
 	verifier, err := tenants.Verifier(password)
 	require.NoError(t, err)
-	err = retryCatalog(t.Context(), func() error {
+	err = RetryCatalog(t.Context(), func() error {
 		_, err := f.Pool.Exec(t.Context(), "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier))
 		return err
 	})
