@@ -9,13 +9,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// hub shares one LISTEN connection among all watchers of a client. It holds the connection only while somebody watches.
+// linger is how long the connection is kept when nobody watches any more: who asks for one operation after the other would pay for a new
+// connection each time.
+const linger = 10 * time.Second
+
+// hub shares one LISTEN connection among all watchers of a client. It holds the connection only while somebody watches, or has just done so.
 type hub struct {
 	pool *pgxpool.Pool
 
 	mu       sync.Mutex
 	watchers map[string]map[chan struct{}]bool
 	stop     context.CancelFunc // of the running listener, nil without one
+	idle     *time.Timer        // stops it, nil while somebody watches
 }
 
 func newHub(pool *pgxpool.Pool) *hub {
@@ -31,6 +36,10 @@ func (h *hub) subscribe(id string) (<-chan struct{}, func()) {
 		h.watchers[id] = map[chan struct{}]bool{}
 	}
 	h.watchers[id][woken] = true
+	if h.idle != nil {
+		h.idle.Stop()
+		h.idle = nil
+	}
 	if h.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		h.stop = cancel
@@ -47,15 +56,31 @@ func (h *hub) unsubscribe(id string, woken chan struct{}) {
 		delete(h.watchers, id)
 	}
 	if len(h.watchers) == 0 && h.stop != nil {
+		h.idle = time.AfterFunc(linger, func() { h.stopIdle() })
+	}
+}
+
+// stopIdle ends the listener if nobody watches, and reports whether it has.
+func (h *hub) stopIdle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.watchers) > 0 {
+		return false
+	}
+	if h.stop != nil {
 		h.stop()
 		h.stop = nil
 	}
+	return true
 }
 
 // listen keeps the connection. Between connections nothing is heard; watchers poll, and are woken once on reconnect.
 func (h *hub) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		h.listenOnce(ctx)
+		if ctx.Err() != nil || h.stopIdle() {
+			return
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
