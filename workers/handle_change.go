@@ -51,11 +51,6 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	if err := t.endOlder(ctx, r, home.NodeID); err != nil {
 		return done{}, err
 	}
-	conn, err := t.admin.Borrow(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
-	if err != nil {
-		return done{}, err
-	}
-	defer t.admin.Return(home.Node(), conn)
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
 	passed := announcing(ctx, r)
@@ -66,16 +61,16 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		AppRole:      home.Database().Role(tenants.RoleApp),
 		ReadOnlyRole: home.Database().Role(tenants.RoleReadOnly),
 		PlanID:       a.Plan,
-		Fence:        r.Current,
 		Pause:        r.pauseAsked.Load,
 		Progress:     progress,
 		Crash: func(point string) {
 			crashpoint.HitNamed(ctx, point)
 			passed(point)
 		},
+		Kept: true,
 	}
 	if r.Attempt() > 1 && r.ledger.cancelAsked(ctx, r.ID) {
-		err := execute.Undo(ctx, conn, opts)
+		err := t.inForms(ctx, r, home, opts, execute.Undo)
 		if err == nil {
 			return done{}, errUndone
 		}
@@ -84,7 +79,12 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		}
 		// Too late: it is visible. What is left is tidied up.
 	}
-	result, err := execute.Apply(ctx, conn, change, opts)
+	var result execute.Result
+	err = t.inForms(ctx, r, home, opts, func(ctx context.Context, conn *pgx.Conn, opts execute.Options) error {
+		var err error
+		result, err = execute.Apply(ctx, conn, change, opts)
+		return err
+	})
 	if err != nil {
 		err = changeRefused(err)
 		_, asBefore := errors.AsType[*refusal](err)
@@ -108,6 +108,29 @@ func announcing(ctx context.Context, r *run) (passed func(point string)) {
 			if err := r.change(ctx, r.schemaChanged); err != nil {
 				r.log.Warn().Err(err).Msg("not announced that the change is visible; the end of the operation is")
 			}
+		}
+	}
+}
+
+// inForms calls execute with a session that an earlier run has left, or with a new one. One that was left may have ended meanwhile: when that
+// shows before anything was looked at, the next one is taken.
+func (t *toolbox) inForms(ctx context.Context, r *run, home tenants.Home, opts execute.Options, call func(context.Context, *pgx.Conn, execute.Options) error) error {
+	for {
+		conn, err := t.admin.Borrow(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
+		if err != nil {
+			return err
+		}
+		looked := false
+		opts.Name, opts.IdleName = conn.Name, conn.IdleName
+		opts.Fence = func(ctx context.Context) error {
+			looked = true
+			return r.Current(ctx)
+		}
+		err = call(ctx, conn.Conn, opts)
+		ended := conn.IsClosed()
+		t.admin.Return(home.Node(), conn)
+		if err == nil || looked || !ended || !conn.Used || ctx.Err() != nil {
+			return err
 		}
 	}
 }

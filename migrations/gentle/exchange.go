@@ -19,6 +19,9 @@ type Command struct {
 	Cut bool
 	// Keep keeps the rows that come back.
 	Keep bool
+	// Plan keeps the command's plan in the session where the connection is kept ([Options.Kept]), for the next time: planning a query of the
+	// catalog costs more than running it. The SQL must be the same each time.
+	Plan bool
 	// Live asks for the answer as soon as it is there, for progress and durations.
 	Live bool
 }
@@ -48,16 +51,26 @@ var errSkipped = errors.New("skipped: a command before it was refused")
 // Exchange is a round trip over a connection that no [Session] is open on, such as one that only looks. The error is the
 // connection's; the server's refusals are in the replies.
 func Exchange(ctx context.Context, conn *pgx.Conn, commands []Command) ([]Reply, error) {
-	return exchange(ctx, conn.PgConn(), commands, nil)
+	return exchange(ctx, conn.PgConn(), commands, nil, nil)
 }
 
 // exchange sends commands in one round trip and collects the replies, one for each command. Commands up to a cut share
 // one implicit transaction unless they hold BEGIN. The error is the connection's: it is lost then, and what took effect
-// is not known. The server's refusals are in the replies. seen is called as replies arrive; it may be nil.
-func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, seen func(i int, r Reply)) ([]Reply, error) {
+// is not known. The server's refusals are in the replies. seen is called as replies arrive; plans are those of the session; both may be nil.
+func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, plans map[string]string, seen func(i int, r Reply)) ([]Reply, error) {
 	pipeline := conn.StartPipeline(ctx)
+	planned := map[int]bool{} // commands that are preceded by their planning
 	for i, c := range commands {
-		pipeline.SendQueryParams(c.SQL, parameters(c.Args), nil, nil, nil)
+		if plans == nil || !c.Plan {
+			pipeline.SendQueryParams(c.SQL, parameters(c.Args), nil, nil, nil)
+		} else {
+			name := plans[c.SQL]
+			if name == "" {
+				name, planned[i] = planName(c.SQL), true
+				pipeline.SendPrepare(name, c.SQL, nil)
+			}
+			pipeline.SendQueryPrepared(name, parameters(c.Args), nil, nil)
+		}
 		switch {
 		case endsPart(commands, i):
 			pipeline.SendPipelineSync()
@@ -65,7 +78,16 @@ func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, seen
 			pipeline.SendFlushRequest()
 		}
 	}
-	replies, err := collect(pipeline, commands, seen)
+	replies, err := collect(pipeline, commands, func(i int) error {
+		if !planned[i] {
+			return nil
+		}
+		_, err := pipeline.GetResults()
+		if err == nil {
+			plans[commands[i].SQL] = planName(commands[i].SQL)
+		}
+		return err //nolint:wrapcheck // a refusal is the command's own
+	}, seen)
 	if closeErr := pipeline.Close(); err == nil {
 		err = closeErr
 	}
@@ -88,7 +110,7 @@ func parameters(args []string) [][]byte {
 	return values
 }
 
-func collect(pipeline *pgconn.Pipeline, commands []Command, seen func(int, Reply)) ([]Reply, error) {
+func collect(pipeline *pgconn.Pipeline, commands []Command, planned func(int) error, seen func(int, Reply)) ([]Reply, error) {
 	replies := make([]Reply, len(commands))
 	for i := range replies {
 		replies[i].Err = errSkipped
@@ -99,7 +121,7 @@ func collect(pipeline *pgconn.Pipeline, commands []Command, seen func(int, Reply
 	refused := false
 	for i, c := range commands {
 		if !refused {
-			r, err := next(pipeline, c)
+			r, err := next(pipeline, c, planned(i))
 			if err != nil {
 				return replies, err
 			}
@@ -119,9 +141,12 @@ func collect(pipeline *pgconn.Pipeline, commands []Command, seen func(int, Reply
 	return replies, nil
 }
 
-// next reads the reply to one command.
-func next(pipeline *pgconn.Pipeline, c Command) (Reply, error) {
-	result, err := pipeline.GetResults()
+// next reads the reply to one command; err is that of its planning.
+func next(pipeline *pgconn.Pipeline, c Command, err error) (Reply, error) {
+	var result any
+	if err == nil {
+		result, err = pipeline.GetResults()
+	}
 	if refusal, err := asRefusal(err); refusal != nil || err != nil {
 		return Reply{Err: refusal, At: time.Now()}, err
 	}

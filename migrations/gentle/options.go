@@ -1,6 +1,7 @@
 package gentle
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,6 +14,13 @@ type Options struct {
 	// are then left to its end, which saves a round trip and what a new session pays for its first look at each
 	// function. Defaults to false: the connection is put in order before and after.
 	Dedicated bool
+	// Kept says that the connection serves one session after the other, all with these options, and nobody else. Its role and its settings then
+	// stay, and the plans of [Command.Plan]; only the lock is given back. No statement that is sent may change a setting for longer than its
+	// transaction. Defaults to false.
+	Kept bool
+	// Name is the application_name that a kept connection takes, and IdleName the one that it has when the lock was given back. They default
+	// to the one that it has.
+	Name, IdleName string
 	// LockWait is how long another session that changes this database is waited for. Defaults to 30 s; the context
 	// bounds it too.
 	LockWait time.Duration
@@ -37,6 +45,9 @@ func (o Options) WithDefaults() Options {
 
 // Validate refuses what cannot be done. It is asked after WithDefaults.
 func (o Options) Validate() error {
+	if o.Kept && o.Dedicated {
+		return errors.New("a connection is Kept or Dedicated, not both")
+	}
 	if o.LockWait < 0 {
 		return fmt.Errorf("LockWait is %v", o.LockWait)
 	}

@@ -1,6 +1,7 @@
 package gentle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/avenit/tenantry/tenants"
 )
 
 // Session is one call's use of a connection, with the database's lock held. It is not for use by several goroutines.
@@ -20,6 +23,10 @@ type Session struct {
 	locked bool
 	// settled: the session has the settings of [Session.settings], and nothing since can have changed them.
 	settled bool
+	// kept is what is left to the connection's next session, nil unless it is kept; own are this one's role and settings.
+	kept    *kept
+	own     string
+	left    bool
 	retries int
 }
 
@@ -50,6 +57,9 @@ func Open(ctx context.Context, conn *pgx.Conn, opts Options, look ...Command) (*
 		look[i].Cut = true
 	}
 	s := &Session{conn: conn.PgConn(), opts: opts}
+	if opts.Kept {
+		s.kept = keptOf(s.conn)
+	}
 	replies, err := s.open(ctx, look)
 	if err != nil {
 		s.Close(ctx)
@@ -59,15 +69,8 @@ func Open(ctx context.Context, conn *pgx.Conn, opts Options, look ...Command) (*
 }
 
 func (s *Session) open(ctx context.Context, look []Command) ([]Reply, error) {
-	var commands []Command
-	if !s.opts.Dedicated {
-		commands = append(commands, Command{SQL: "SELECT current_setting('application_name')", Keep: true})
-	}
-	if s.opts.OwnerRole != "" {
-		commands = append(commands, Command{SQL: "SET ROLE " + pgx.Identifier{s.opts.OwnerRole}.Sanitize()})
-	}
-	commands = append(commands, s.settings()...)
-	commands = append(commands, Command{SQL: tryLockSQL, Args: lockKey(), Keep: true, Cut: true})
+	commands := s.enter()
+	commands = append(commands, Command{SQL: tryLockSQL, Args: lockKey(), Keep: true, Plan: true, Cut: true})
 	head := len(commands)
 	replies, err := s.Exchange(ctx, append(commands, look...))
 	if err != nil {
@@ -78,10 +81,7 @@ func (s *Session) open(ctx context.Context, look []Command) ([]Reply, error) {
 			return nil, fmt.Errorf("open session: %w", r.Err)
 		}
 	}
-	if !s.opts.Dedicated {
-		s.name = replies[0].Text(0)
-	}
-	s.settled = s.opts.Dedicated
+	s.settled = s.opts.Dedicated || s.opts.Kept
 	if replies[head-1].Text(0) == "t" {
 		s.locked = true
 		return replies[head:], nil
@@ -99,16 +99,44 @@ func (s *Session) open(ctx context.Context, look []Command) ([]Reply, error) {
 	return replies, nil
 }
 
+// enter gives the commands that make the connection the session's: its name, its role, its settings.
+func (s *Session) enter() []Command {
+	if !s.opts.Dedicated {
+		s.name = s.conn.ParameterStatus("application_name") // the server reports it with every change
+	}
+	own := s.settings()
+	if s.opts.OwnerRole != "" {
+		own = append([]Command{{SQL: "SET ROLE " + pgx.Identifier{s.opts.OwnerRole}.Sanitize()}}, own...)
+	}
+	if s.kept == nil {
+		return own
+	}
+	s.own = settledAs(own)
+	if s.kept.settled == s.own {
+		own = nil
+	} else {
+		own = append([]Command{{SQL: "RESET ALL"}}, own...)
+		s.kept.settled = ""
+	}
+	s.opts.IdleName = cmp.Or(s.opts.IdleName, s.name)
+	s.name = cmp.Or(s.opts.Name, s.name)
+	return append(own, Command{SQL: "SET application_name = " + tenants.Literal(s.name)})
+}
+
 // Exchange sends commands in one round trip and returns the replies, one for each command. Commands up to a cut share one
 // implicit transaction unless they hold BEGIN. The error is the connection's: it is lost then, and what took effect is not
 // known. The server's refusals are in the replies.
 func (s *Session) Exchange(ctx context.Context, commands []Command) ([]Reply, error) {
-	return exchange(ctx, s.conn, commands, nil)
+	return s.ExchangeSeen(ctx, commands, nil)
 }
 
 // ExchangeSeen is an Exchange that calls seen as replies arrive, those of live commands at once.
 func (s *Session) ExchangeSeen(ctx context.Context, commands []Command, seen func(i int, r Reply)) ([]Reply, error) {
-	return exchange(ctx, s.conn, commands, seen)
+	var plans map[string]string
+	if s.kept != nil {
+		plans = s.kept.plans
+	}
+	return exchange(ctx, s.conn, commands, plans, seen)
 }
 
 // Do is an exchange of which every command must succeed; step names it in the error.
@@ -144,20 +172,24 @@ func (s *Session) Rollback(ctx context.Context, failure error) error {
 // settings puts the session's settings in order, whatever the role, the database or an earlier change set. They are SETs and not
 // calls of set_config: a new session pays for its first look at a function.
 func (s *Session) settings() []Command {
-	return []Command{
+	settings := []Command{
 		set("SET client_connection_check_interval", checkInterval),
 		set("SET statement_timeout", bookkeepingTimeout),
 		set("SET lock_timeout", s.opts.LockPolicy.longest()),
 		set("SET idle_in_transaction_session_timeout", idleTimeout),
 		{SQL: "SET standard_conforming_strings = on"},
 	}
+	if s.opts.Kept { // plans that are kept are worth keeping from the first time on
+		settings = append(settings, Command{SQL: "SET plan_cache_mode = force_generic_plan"})
+	}
+	return settings
 }
 
 // Renew gives the commands that undo what an earlier change has set for the session, as a part of their own; send them
 // before each change. A session that was opened for this call needs it only after the first.
 func (s *Session) Renew() []Command {
 	settled := s.settled
-	s.settled = false
+	s.settled = s.opts.Kept
 	if settled {
 		return nil
 	}
@@ -200,6 +232,10 @@ func (s *Session) Close(ctx context.Context) {
 	if s.conn.TxStatus() != 'I' {
 		commands = append(commands, Command{SQL: "ROLLBACK", Cut: true})
 	}
+	if s.kept != nil {
+		s.leave(ctx, commands)
+		return
+	}
 	if s.opts.OwnerRole != "" {
 		commands = append(commands, Command{SQL: "RESET ROLE"})
 	}
@@ -213,5 +249,36 @@ func (s *Session) Close(ctx context.Context) {
 	if _, err := s.Do(ctx, "close session", commands...); err != nil {
 		// The error is left out on purpose: closing the connection does what the commands did not.
 		_ = s.conn.Close(ctx)
+	}
+}
+
+// Leaving gives a command that does on a kept connection what Close would do, if a query after FROM, of no more than one row, finds a row:
+// it can be sent together with what makes that true, and saves a round trip. Give its reply to [Session.Left].
+func (s *Session) Leaving(from string, args ...string) Command {
+	sql := "SELECT pg_advisory_unlock(" + lockKey()[0] + "), set_config('application_name', " + tenants.Literal(s.opts.IdleName) + ", false)"
+	if from != "" {
+		sql += " FROM " + from
+	}
+	return Command{SQL: sql, Args: args, Keep: true, Plan: true, Cut: true}
+}
+
+// Left takes the reply to [Session.Leaving].
+func (s *Session) Left(r Reply) {
+	s.left = r.Err == nil && len(r.Rows) > 0
+}
+
+// leave is Close of a kept connection: only the lock is given back.
+func (s *Session) leave(ctx context.Context, commands []Command) {
+	if !s.left {
+		commands = append(commands, s.Leaving(""))
+	}
+	if len(commands) > 0 {
+		if _, err := s.Do(ctx, "close session", commands...); err != nil {
+			_ = s.conn.Close(ctx) // as above
+			return
+		}
+	}
+	if s.kept.settled = ""; s.settled {
+		s.kept.settled = s.own
 	}
 }

@@ -13,8 +13,6 @@ const (
 	// mostKept is how many sessions in tenants' databases are kept open between two runs, and keptFor how long each.
 	mostKept = 8
 	keptFor  = 30 * time.Second
-	// pingTimeout is how long a kept session has to answer before another is opened instead.
-	pingTimeout = time.Second
 )
 
 // keptSession is a session that nobody uses, and which it is.
@@ -25,29 +23,34 @@ type keptSession struct {
 	end *time.Timer
 }
 
+// Borrowed is a session in a tenant's database, for one run at a time.
+type Borrowed struct {
+	*pgx.Conn
+
+	// Name is what the run has to call it, before anything else: its older attempts' sessions are found by that.
+	Name string
+	// IdleName is what the run has to call it when it does not need it any more: nobody shall end it for the run's sake then.
+	IdleName string
+	// Used says that an earlier run had it. Then it may have ended meanwhile, and its settings and its role may not be those that it was opened with.
+	Used bool
+}
+
 // Borrow is [Admin.Connect], or takes a session that [Admin.Return] has kept: whoever changes a form often does so again at once, and a new
-// session costs more than the change. Its settings and its role may not be those that it was opened with.
-func (a *Admin) Borrow(ctx context.Context, node tenants.Node, database, user, password string, run Run) (*pgx.Conn, error) {
-	key := keptKey(node.ID, database, user)
-	for {
-		conn := a.takeKept(key)
-		if conn == nil {
-			return a.Connect(ctx, node, database, user, password, run)
-		}
-		if rename(ctx, conn, sessionName(run)) == nil {
-			return conn, nil
-		}
-		closeConn(conn) // the server has ended it: suspended, rotated, restarted
+// session costs more than the change.
+func (a *Admin) Borrow(ctx context.Context, node tenants.Node, database, user, password string, run Run) (Borrowed, error) {
+	if conn := a.takeKept(keptKey(node.ID, database, user)); conn != nil {
+		return Borrowed{Conn: conn, Name: sessionName(run), IdleName: idleName, Used: true}, nil
 	}
+	conn, err := a.Connect(ctx, node, database, user, password, run)
+	return Borrowed{Conn: conn, Name: sessionName(run), IdleName: idleName}, err
 }
 
 // Return keeps a session that [Admin.Borrow] gave, for as long as somebody may want it again soon. One that is broken, or in the middle of
-// something, is closed.
-func (a *Admin) Return(node tenants.Node, conn *pgx.Conn) {
+// something, or still has the run's name, is closed.
+func (a *Admin) Return(node tenants.Node, borrowed Borrowed) {
+	conn := borrowed.Conn
 	config := conn.Config()
-	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-	defer cancel()
-	if conn.IsClosed() || conn.PgConn().TxStatus() != 'I' || rename(ctx, conn, idleName) != nil {
+	if conn.IsClosed() || conn.PgConn().TxStatus() != 'I' || conn.PgConn().ParameterStatus("application_name") != borrowed.IdleName {
 		closeConn(conn)
 		return
 	}
@@ -93,12 +96,4 @@ func (a *Admin) forget(s *keptSession) bool {
 		}
 	}
 	return false
-}
-
-// rename gives a session the name of who uses it, which also shows that it is alive.
-func rename(ctx context.Context, conn *pgx.Conn, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	_, err := conn.PgConn().Exec(ctx, "SET application_name = "+tenants.Literal(name)).ReadAll()
-	return err //nolint:wrapcheck // whoever gets it opens another
 }

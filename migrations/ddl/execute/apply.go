@@ -34,6 +34,7 @@ type session struct {
 	*gentle.Session
 
 	opts   Options
+	known  known
 	change changeRow
 	result Result
 }
@@ -73,7 +74,7 @@ func open(ctx context.Context, conn *pgx.Conn, forms []string, opts Options) (*s
 		s.Close(ctx)
 		return nil, state{}, err
 	}
-	s.change = now.change
+	s.known, s.change = known{now.registry, forms}, now.change
 	opts.Crash(PointRead)
 	if err := opts.Fence(ctx); err != nil {
 		s.Close(ctx)
@@ -200,14 +201,15 @@ func (s *session) insert(plan *ddl.Plan) ([]gentle.Command, error) {
 			return nil, fmt.Errorf("encode plan: %w", err)
 		}
 	}
-	return []gentle.Command{
-		{SQL: forgetSQL, Args: []string{s.opts.OperationID}},
-		{
-			SQL:  insertSQL,
-			Args: []string{s.opts.OperationID, s.opts.RequestedBy, string(change), string(inverse), string(forms), string(steps)},
-			Keep: true,
-		},
-	}, nil
+	var commands []gentle.Command
+	if s.change.state == stateUndone {
+		commands = append(commands, gentle.Command{SQL: forgetSQL, Args: []string{s.opts.OperationID}})
+	}
+	return append(commands, gentle.Command{
+		SQL:  insertSQL,
+		Args: []string{s.opts.OperationID, s.opts.RequestedBy, string(change), string(inverse), string(forms), string(steps)},
+		Keep: true, Plan: true,
+	}), nil
 }
 
 func versions(plan *ddl.Plan) map[string]int64 {
@@ -278,11 +280,11 @@ func (s *session) runAtOnce(ctx context.Context, plan *ddl.Plan, insert []gentle
 	step := plan.Steps[0]
 	s.opts.Crash(PointStepBefore)
 	s.opts.Progress(0, step.Rows, step.Title())
-	commit, err := commitCommands(plan)
+	commit, err := s.commitCommands(plan)
 	if err != nil {
 		return err
 	}
-	replies, err := s.transact(ctx, step, append(commit, insert...))
+	replies, err := s.transactSQL(ctx, step.SQL, statementTimeout, append(commit, insert...), s.last()...)
 	if err != nil {
 		if gentle.Classify(err) == gentle.Permanent {
 			return &UndoneError{Message: err.Error(), SQLState: gentle.SQLState(err), Err: err}

@@ -108,11 +108,14 @@ const lazyCommitSQL = `
 SELECT set_config('synchronous_commit', 'off', true)
 WHERE current_setting('synchronous_standby_names') = ''`
 
+// anyPlanSQL lets a batch be planned for its own size, whatever the session prefers.
+var anyPlanSQL = gentle.Command{SQL: "SET LOCAL plan_cache_mode = auto"}
+
 // fillBatch changes one batch and records how far that is, in one transaction.
 func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (batch, error) {
 	commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
 	commands = append(commands, gentle.TransactionTimeouts(rowTimeout, statementTimeout)...)
-	commands = append(commands, gentle.Command{SQL: lazyCommitSQL}, gentle.Command{
+	commands = append(commands, gentle.Command{SQL: lazyCommitSQL}, anyPlanSQL, gentle.Command{
 		SQL: step.SQL[0], Args: []string{strconv.FormatInt(s.change.lastKey, 10), strconv.FormatInt(size, 10)}, Keep: true,
 	})
 	replies, err := s.Exchange(ctx, commands)

@@ -20,6 +20,9 @@ type Options struct {
 	AppRole, ReadOnlyRole string
 	// Dedicated says that the connection was opened for this call and is closed after it; see gentle.Options.
 	Dedicated bool
+	// Kept, Name and IdleName are of a connection that is kept for more calls; see gentle.Options.
+	Kept           bool
+	Name, IdleName string
 	// PlanID is the plan that somebody has agreed to: when another one would be made, nothing is, and the error is [ErrOutdated]. Defaults to "":
 	// any.
 	PlanID string
@@ -64,5 +67,5 @@ func (o Options) withDefaults() Options {
 const statementTimeout = 15 * time.Second
 
 func (o Options) session() gentle.Options {
-	return gentle.Options{OwnerRole: o.OwnerRole, Dedicated: o.Dedicated, LockPolicy: o.LockPolicy, StatementTimeout: statementTimeout}
+	return gentle.Options{OwnerRole: o.OwnerRole, Dedicated: o.Dedicated, Kept: o.Kept, Name: o.Name, IdleName: o.IdleName, LockPolicy: o.LockPolicy, StatementTimeout: statementTimeout}
 }

@@ -45,10 +45,10 @@ const (
 // look is everything that is read, in one round trip; what a database without a registry refuses is not needed then.
 func look(forms []string, operationID string) []gentle.Command {
 	return []gentle.Command{
-		{SQL: standSQL, Keep: true, Cut: true},
-		{SQL: registrySQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Cut: true},
-		{SQL: factsSQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Cut: true},
-		{SQL: changeSQL, Args: []string{operationID}, Keep: true, Cut: true},
+		{SQL: standSQL, Keep: true, Plan: true, Cut: true},
+		{SQL: registrySQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Plan: true, Cut: true},
+		{SQL: factsSQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Plan: true, Cut: true},
+		{SQL: changeSQL, Args: []string{operationID}, Keep: true, Plan: true, Cut: true},
 	}
 }
 

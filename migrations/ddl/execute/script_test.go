@@ -81,11 +81,15 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 			tn := newTenant(t)
 			other := newTwin(t)
 			tn.apply(t, people)
+			conn := tn.connect(t, tn.migrator) // one for all, as for somebody who makes one change after the other
 			made, refused := 0, map[string]int{}
 			for range rounds {
 				before := tn.registry(t)
 				operations := g.change(before)
-				result, err := tn.try(t, operations, tn.options())
+				opts := tn.options()
+				opts.Kept, opts.Name, opts.IdleName = true, "tenantry/"+opts.OperationID, "tenantry/idle"
+				result, err := execute.Apply(t.Context(), conn, change(t, operations), opts)
+				require.Equal(t, "tenantry/idle", conn.PgConn().ParameterStatus("application_name"))
 				after := tn.registry(t)
 				if err == nil {
 					made++

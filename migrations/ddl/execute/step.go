@@ -2,7 +2,6 @@ package execute
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -28,7 +27,7 @@ func (s *session) step(ctx context.Context, plan *ddl.Plan, step ddl.Step) error
 	case ddl.StepTx:
 		record := []gentle.Command{s.advance()}
 		if step.Phase == ddl.Commit {
-			commit, err := commitCommands(plan)
+			commit, err := s.commitCommands(plan)
 			if err != nil {
 				return err
 			}
@@ -53,29 +52,7 @@ func (s *session) step(ctx context.Context, plan *ddl.Plan, step ddl.Step) error
 
 // advance records that the step which runs is done.
 func (s *session) advance() gentle.Command {
-	return gentle.Command{SQL: advanceSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step + 1)}}
-}
-
-// commitCommands write the registry.
-func commitCommands(plan *ddl.Plan) ([]gentle.Command, error) {
-	touched := plan.Touched
-	if touched == nil {
-		touched = []*ddl.Form{}
-	}
-	forms, err := json.Marshal(touched)
-	if err != nil {
-		return nil, fmt.Errorf("encode forms: %w", err)
-	}
-	args := []string{string(forms), gentle.TextArray(plan.Gone), strconv.FormatInt(plan.Next, 10)}
-	var commands []gentle.Command
-	for _, statement := range writeRegistry {
-		c := gentle.Command{SQL: statement.sql}
-		for _, i := range statement.args {
-			c.Args = append(c.Args, args[i])
-		}
-		commands = append(commands, c)
-	}
-	return commands, nil
+	return gentle.Command{SQL: advanceSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step + 1)}, Plan: true}
 }
 
 // transact runs a step's statements and its record in one transaction and one round trip, again and again while locks are in
@@ -84,7 +61,17 @@ func (s *session) transact(ctx context.Context, step ddl.Step, record []gentle.C
 	return s.transactSQL(ctx, step.SQL, statementTimeout, record)
 }
 
-func (s *session) transactSQL(ctx context.Context, statements []string, limit time.Duration, record []gentle.Command) (kept []gentle.Reply, err error) {
+// last gives the command that gives the connection back once the change has been made, where there is such a one.
+func (s *session) last() []gentle.Command {
+	if !s.opts.Kept {
+		return nil
+	}
+	return []gentle.Command{s.Leaving("_tenantry.form_changes WHERE operation_id = $1 AND state = 'done'", s.opts.OperationID)}
+}
+
+func (s *session) transactSQL(
+	ctx context.Context, statements []string, limit time.Duration, record []gentle.Command, behind ...gentle.Command,
+) (kept []gentle.Reply, err error) {
 	err = s.Retry(ctx, gentle.Names(statements...), func(lockTimeout time.Duration) error {
 		commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
 		commands = append(commands, gentle.TransactionTimeouts(gentle.SharedTimeout(lockTimeout, len(statements)), limit)...)
@@ -93,11 +80,16 @@ func (s *session) transactSQL(ctx context.Context, statements []string, limit ti
 		}
 		head := len(commands)
 		commands = append(commands, record...)
-		commands = append(commands, gentle.Command{SQL: "COMMIT"})
-		replies, err := s.Exchange(ctx, commands)
+		commands = append(commands, gentle.Command{SQL: "COMMIT", Cut: true})
+		tail := len(commands)
+		replies, err := s.Exchange(ctx, append(commands, behind...))
 		if err != nil {
 			return fmt.Errorf("%w: %w", gentle.ErrOutcomeUnknown, err)
 		}
+		if len(behind) > 0 {
+			s.Left(replies[tail])
+		}
+		replies = replies[:tail]
 		for i, r := range replies {
 			if r.Err != nil {
 				return s.Rollback(ctx, fmt.Errorf("run %s: %w", shortened(commands[i].SQL), r.Err))

@@ -233,50 +233,45 @@ DELETE FROM _tenantry.form_filled f
 USING _tenantry.form_changes c
 WHERE c.number = f.change AND c.operation_id = $1 AND f.step = $2::integer AND f.batch = $3::bigint`
 
-// registrySQLs write what a change makes of the registry: $1 forms, as ddl.Form is in JSON, $2 the keys of those that are purged, $3
-// the next number.
-var writeRegistry = []struct {
-	sql  string
-	args []int
-}{
-	{`DELETE FROM _tenantry.forms WHERE key = ANY ($1::text[])`, []int{1}},
-	{`
+const deleteFormsSQL = `DELETE FROM _tenantry.forms WHERE key = ANY ($1::text[])`
+
+// writeFormsSQL takes formRows.
+const writeFormsSQL = `
 INSERT INTO _tenantry.forms (key, label, table_name, view_name, version, dropped_at, purge_after)
 SELECT f.key, f.label, f."table", nullif(f.view, ''), f.version, f.dropped_at, f.purge_after
 FROM jsonb_to_recordset($1::jsonb) AS f (key text, label text, "table" text, view text, version bigint, dropped_at timestamptz, purge_after timestamptz)
 ON CONFLICT (key) DO UPDATE
-SET label = excluded.label, view_name = excluded.view_name, version = excluded.version, dropped_at = excluded.dropped_at, purge_after = excluded.purge_after`, []int{0}},
-	{`
-DELETE FROM _tenantry.form_fields
-WHERE form IN (SELECT f ->> 'key' FROM jsonb_array_elements($1::jsonb) AS f)
-  AND (form, key) NOT IN (
-    SELECT f ->> 'key', x ->> 'key'
-    FROM jsonb_array_elements($1::jsonb) AS f
-    CROSS JOIN jsonb_array_elements(f -> 'fields') AS x)`, []int{0}},
-	{`
+SET label = excluded.label, view_name = excluded.view_name, version = excluded.version, dropped_at = excluded.dropped_at, purge_after = excluded.purge_after`
+
+// deleteFieldsSQL takes the keys that stay, by form.
+const deleteFieldsSQL = `
+DELETE FROM _tenantry.form_fields d
+USING jsonb_each($1::jsonb) AS f
+WHERE d.form = f.key AND NOT f.value ? d.key`
+
+// writeFieldsSQL takes fieldRows.
+const writeFieldsSQL = `
 INSERT INTO _tenantry.form_fields (form, key, label, position, type, settings, column_name, constraint_name, required, default_value, former, dropped_at, purge_after)
-SELECT f ->> 'key', d.key, d.label, d.position, d.spec ->> 'type', d.spec - 'type', nullif(d."column", ''), nullif(d."constraint", ''),
+SELECT d.form, d.key, d.label, d.position, d.spec ->> 'type', d.spec - 'type', nullif(d."column", ''), nullif(d."constraint", ''),
        coalesce(d.required, false), d."default", coalesce(d.former, '[]'), d.dropped_at, d.purge_after
-FROM jsonb_array_elements($1::jsonb) AS f
-CROSS JOIN jsonb_to_recordset(f -> 'fields') AS d
-  (key text, label text, position integer, spec jsonb, "column" text, "constraint" text, required boolean, "default" jsonb, former jsonb,
+FROM jsonb_to_recordset($1::jsonb) AS d
+  (form text, key text, label text, position integer, spec jsonb, "column" text, "constraint" text, required boolean, "default" jsonb, former jsonb,
    dropped_at timestamptz, purge_after timestamptz)
 ON CONFLICT (form, key) DO UPDATE
 SET label = excluded.label, position = excluded.position, type = excluded.type, settings = excluded.settings, column_name = excluded.column_name,
     constraint_name = excluded.constraint_name, required = excluded.required, default_value = excluded.default_value, former = excluded.former,
     dropped_at = excluded.dropped_at, purge_after = excluded.purge_after
-WHERE (form_fields.*) IS DISTINCT FROM (excluded.*)`, []int{0}},
-	{`
-DELETE FROM _tenantry.form_indexes i
-USING jsonb_array_elements($1::jsonb) AS f
-WHERE i.form = f ->> 'key'`, []int{0}},
-	{`
+WHERE (form_fields.*) IS DISTINCT FROM (excluded.*)`
+
+const deleteIndexesSQL = `DELETE FROM _tenantry.form_indexes WHERE form = ANY ($1::text[])`
+
+// writeIndexesSQL takes indexRows.
+const writeIndexesSQL = `
 INSERT INTO _tenantry.form_indexes (name, form, fields, is_unique)
-SELECT i.name, f ->> 'key', i.fields, coalesce(i."unique", false)
-FROM jsonb_array_elements($1::jsonb) AS f
-CROSS JOIN jsonb_to_recordset(f -> 'indexes') AS i (name text, fields text[], "unique" boolean)`, []int{0}},
-	{`UPDATE _tenantry.form_names SET next = $1::bigint`, []int{2}},
-}
+SELECT i.name, i.form, i.fields, coalesce(i."unique", false)
+FROM jsonb_to_recordset($1::jsonb) AS i (name text, form text, fields text[], "unique" boolean)`
+
+const writeNextSQL = `UPDATE _tenantry.form_names SET next = $1::bigint`
 
 // historySQL lists the changes, the newest first.
 const historySQL = `
