@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -65,6 +66,17 @@ func (l *listening) schemaEpoch(t *testing.T, id string) int64 {
 	return lease.SchemaEpoch()
 }
 
+// hears waits until the open pool of a tenant, and OnSchemaChange after it, have heard of a schema epoch.
+func (l *listening) hears(t *testing.T, id string, epoch int64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		known := l.schemaEpoch(t, id)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return known == epoch && slices.Contains(l.heard[id], epoch)
+	}, 10*time.Second, time.Millisecond)
+}
+
 // raise does what the end of a change does, and gives what is true from then on.
 func (l *listening) raise(t *testing.T, ids ...string) (epoch int64) {
 	t.Helper()
@@ -102,7 +114,7 @@ func TestForgedNotificationsChangeNothing(t *testing.T) {
 	}
 	// By the end of these two everything before them is heard.
 	truth := l.raise(t, umbrella)
-	require.Eventually(t, func() bool { return l.schemaEpoch(t, umbrella) == truth }, 10*time.Second, time.Millisecond)
+	l.hears(t, umbrella, truth)
 	require.Equal(t, map[string][]int64{umbrella: {truth}}, l.whatIsHeard(), "somebody was told what is not so")
 	require.Equal(t, before[acme], l.schemaEpoch(t, acme))
 	require.NoError(t, use(ctx, l.Cache, acme))
@@ -110,7 +122,7 @@ func TestForgedNotificationsChangeNothing(t *testing.T) {
 
 	// What is true is heard all the same.
 	truth = l.raise(t, acme)
-	require.Eventually(t, func() bool { return l.schemaEpoch(t, acme) == truth }, 10*time.Second, time.Millisecond)
+	l.hears(t, acme, truth)
 	require.Equal(t, map[string][]int64{acme: {truth}}, l.whatIsHeard())
 	require.Empty(t, l.Stat().Evictions, "pools were closed")
 }
@@ -133,7 +145,7 @@ func TestNotificationsAreAskedAboutTogether(t *testing.T) {
 		}
 		truth := l.raise(t, ids...)
 		for _, id := range ids {
-			require.Eventually(t, func() bool { return l.schemaEpoch(t, id) == truth }, 10*time.Second, time.Millisecond)
+			l.hears(t, id, truth)
 		}
 	}
 	most := int(time.Since(begun)/(50*time.Millisecond)) + 5
@@ -149,7 +161,7 @@ func TestNotificationsAreAskedAboutTogether(t *testing.T) {
 	_, err := l.f.Pool.Exec(ctx, `SELECT pg_notify('tenantry_epochs', json_build_object('tenant', 'tnt_' || lpad(g::text, 24, '0'), 'fence', false)::text) FROM generate_series(1, 1000) g`)
 	require.NoError(t, err)
 	truth := l.raise(t, ids[0])
-	require.Eventually(t, func() bool { return l.schemaEpoch(t, ids[0]) == truth }, 10*time.Second, time.Millisecond)
+	l.hears(t, ids[0], truth)
 	require.LessOrEqual(t, l.asked.of(about[0])-others, 1)
 }
 
@@ -163,7 +175,7 @@ func TestChangedTablesCostNoRouting(t *testing.T) {
 	begun := time.Now()
 	for range 20 {
 		truth := l.raise(t, acme)
-		require.Eventually(t, func() bool { return l.schemaEpoch(t, acme) == truth }, 10*time.Second, time.Millisecond)
+		l.hears(t, acme, truth)
 		require.NoError(t, use(ctx, l.Cache, acme))
 	}
 	require.LessOrEqual(t, l.asked.of("FROM tenantry.fences WHERE seq >")-fences, int(time.Since(begun)/(5*time.Second))+1)
