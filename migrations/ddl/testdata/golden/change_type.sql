@@ -1,0 +1,1049 @@
+-- Plans of change_type, made by TestGolden: see golden_test.go.
+
+
+-- case: text to date, with a default
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "due", "type": "date"}]}
+
+-- size: small
+-- look 1, refuses: %d rows cannot become a date
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+    ELSE
+      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- look 1, refuses: %d rows cannot become a date
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_0009" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
+-- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+    ELSE
+      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: text to date, keeping what cannot be one
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "due", "type": "date", "on_error": "keep"}]}
+
+-- size: small
+-- look 1, tells: %d rows cannot become a date
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+    ELSE
+      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- look 1, tells: %d rows cannot become a date
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_0009" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+    ELSE
+      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: text to integer, emptying what cannot be one
+-- change: {"operations": [{"op": "set_default", "form": "p", "field": "due", "default": null}, {"op": "change_type", "form": "p", "field": "due", "type": "integer", "on_error": "empty"}]}
+
+-- size: small
+-- look 1, tells: %d rows cannot become a integer
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+    ELSE
+      NEW."f_0009" := (NEW."f_000w")::text;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := (NEW."f_000w")::text;
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- look 1, tells: %d rows cannot become a integer
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_0009" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0009" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+    ELSE
+      NEW."f_0009" := (NEW."f_000w")::text;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0009" := (NEW."f_000w")::text;
+  ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
+    NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_000w" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: more bits
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "n", "type": "integer", "bits": 64}]}
+
+-- size: small
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := (NEW."f_0007")::bigint;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = (t."f_0007")::bigint WHERE t."f_0007" IS NOT NULL AND t."f_000w" IS NULL;
+DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0007" IS NOT NULL THEN
+      NEW."f_000w" := (NEW."f_0007")::bigint;
+    ELSE
+      NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
+  ELSIF NEW."f_0007" IS DISTINCT FROM OLD."f_0007" THEN
+    NEW."f_000w" := (NEW."f_0007")::bigint;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_000w" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := (NEW."f_0007")::bigint;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = (t."f_0007")::bigint
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_0007" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_0007" IS NOT NULL THEN
+      NEW."f_000w" := (NEW."f_0007")::bigint;
+    ELSE
+      NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
+  ELSIF NEW."f_0007" IS DISTINCT FROM OLD."f_0007" THEN
+    NEW."f_000w" := (NEW."f_0007")::bigint;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_000w" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: with an index
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "rank", "type": "decimal"}]}
+
+-- size: small
+-- look 1, refuses: %d rows cannot become a decimal
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(18,2);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL;
+CREATE INDEX "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
+DROP VIEW "form_views"."Projects";
+DROP INDEX "form_data"."i_000g";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000f" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+    ELSE
+      NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+  ELSIF NEW."f_000f" IS DISTINCT FROM OLD."f_000f" THEN
+    NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000w" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- look 1, refuses: %d rows cannot become a decimal
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(18,2);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_000f" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL;
+-- step 4: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE INDEX CONCURRENTLY "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
+-- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000f" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+    ELSE
+      NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+  ELSIF NEW."f_000f" IS DISTINCT FROM OLD."f_000f" THEN
+    NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000w" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+-- step 6: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+DROP INDEX CONCURRENTLY IF EXISTS "form_data"."i_000g";
+
+
+-- case: unique, required, with a default
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "code", "type": "decimal", "precision": 20, "scale": 0}]}
+
+-- size: small
+-- look 1, refuses: %d rows cannot become a decimal
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(20,0);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL;
+CREATE UNIQUE INDEX "u_000x" ON "form_data"."d_0003" USING btree ("f_000w");
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "u_000j";
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_000x";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET NOT NULL;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP NOT NULL;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '7'::numeric(20,0);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000h" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+    ELSE
+      NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+  ELSIF NEW."f_000h" IS DISTINCT FROM OLD."f_000h" THEN
+    NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000w" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- look 1, refuses: %d rows cannot become a decimal
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(20,0);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_000h" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL;
+-- step 4: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE UNIQUE INDEX CONCURRENTLY "u_000x" ON "form_data"."d_0003" USING btree ("f_000w");
+-- step 5: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_000w"
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "n_000w" CHECK ("f_000w" IS NOT NULL) NOT VALID;
+-- step 6: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
+ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "n_000w";
+-- step 7: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "u_000j";
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_000x";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET NOT NULL;
+ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_000w";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP NOT NULL;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP DEFAULT;
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '7'::numeric(20,0);
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000h" IS NOT NULL THEN
+      NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+    ELSE
+      NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
+  ELSIF NEW."f_000h" IS DISTINCT FROM OLD."f_000h" THEN
+    NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000w" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: more digits
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "price", "type": "decimal", "precision": 14, "scale": 2}]}
+
+-- size: small
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0008" TYPE numeric(14,2);
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0008" TYPE numeric(14,2);
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000v" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+
+-- case: another check
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "name", "type": "short_text", "max_length": 50}]}
+
+-- size: small
+-- look 1, refuses: %d rows cannot become a short_text
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0004"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE NOT (char_length(t."f_0004") <= 50);
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000w" CHECK (char_length("f_0004") <= 50) NOT VALID;
+ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000w";
+ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_0005";
+
+-- size: large
+-- look 1, refuses: %d rows cannot become a short_text
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0004"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE NOT (char_length(t."f_0004") <= 50);
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_000w"
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000w" CHECK (char_length("f_0004") <= 50) NOT VALID;
+-- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
+ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000w";
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_0005";
+
+
+-- case: a second time
+-- change: {"operations": [{"op": "change_type", "form": "p", "field": "was", "type": "date_time"}]}
+
+-- size: small
+--   note: column f_000p of field was is not written any more
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP TRIGGER "s_000v" ON "form_data"."d_0003";
+DROP FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = (t."f_000v")::timestamp AT TIME ZONE 'UTC' WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
+DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000v" IS NOT NULL THEN
+      NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+    ELSE
+      NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
+  ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
+    NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000w" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
+
+-- size: large
+--   note: column f_000p of field was is not written any more
+-- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+--   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
+--   undo: DROP FUNCTION "form_data"."s_000w"()
+--   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
+--   undo: CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+--     BEGIN
+--       IF TG_OP = 'INSERT' THEN
+--         IF NEW."f_000p" IS NOT NULL THEN
+--           NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
+--         ELSE
+--           NEW."f_000p" := to_char(NEW."f_000v", 'YYYY-MM-DD');
+--         END IF;
+--       ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
+--         NEW."f_000p" := to_char(NEW."f_000v", 'YYYY-MM-DD');
+--       ELSIF NEW."f_000p" IS DISTINCT FROM OLD."f_000p" THEN
+--         NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
+--       END IF;
+--       RETURN NEW;
+--     END
+--     $sync$
+--   undo: CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"()
+DROP TRIGGER "s_000v" ON "form_data"."d_0003";
+DROP FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone;
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+-- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+WITH upto AS MATERIALIZED (
+  SELECT max(id) AS id, count(*) AS n
+  FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
+), changed AS (
+  UPDATE "form_data"."d_0003" AS t
+  SET "f_000w" = (t."f_000v")::timestamp AT TIME ZONE 'UTC'
+  WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_000v" IS NOT NULL AND t."f_000w" IS NULL
+  RETURNING t.id
+)
+SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW."f_000v" IS NOT NULL THEN
+      NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+    ELSE
+      NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
+    END IF;
+  ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
+    NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
+  ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
+    NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  END IF;
+  RETURN NEW;
+END
+$sync$;
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE VIEW "form_views"."Projects" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at",
+  t."f_0004" AS "name",
+  t."f_0006" AS "note",
+  t."f_0007" AS "n",
+  t."f_0008" AS "price",
+  t."f_0009" AS "due",
+  t."f_000a" AS "state",
+  t."f_000c" AS "tags",
+  t."f_000e" AS "day",
+  t."f_000f" AS "rank",
+  t."f_000h" AS "code",
+  t."f_000w" AS "was",
+  (t."f_0008"::numeric * 2::numeric) AS "total",
+  ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
+  t."f_000r" AS "team"
+FROM "form_data"."d_0003" AS t;
