@@ -70,17 +70,10 @@ func parse(replies []gentle.Reply) (state, error) {
 			return s, fmt.Errorf("read the registry of forms: %w", r.Err)
 		}
 	}
-	if err := json.Unmarshal([]byte(replies[1].Text(0)), s.registry); err != nil {
+	if s.registry, err = parseRegistry(replies[1].Rows); err != nil {
 		return s, fmt.Errorf("read the registry of forms: %w", err)
 	}
-	for _, form := range s.registry.Forms {
-		for _, field := range form.Fields {
-			if string(field.Default) == "null" {
-				field.Default = nil
-			}
-		}
-	}
-	if err := json.Unmarshal([]byte(replies[2].Text(0)), &s.facts); err != nil {
+	if err := parseFacts(replies[2].Rows, &s.facts); err != nil {
 		return s, fmt.Errorf("read the catalog: %w", err)
 	}
 	return s, s.change.parse(replies[3])
