@@ -130,9 +130,6 @@ SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM change
 // guard ends the commit when there is a row that meets a condition: it was written after the last look. The statements before it keep
 // others from writing more. found is an index of such rows, so that it need not look at others while it holds them up; "" on a small table.
 func (b *builder) guard(table, condition, message string) {
-	b.commit(table, fmt.Sprintf("DO $guard$\nBEGIN\n"+
-		"  PERFORM set_config('enable_seqscan', 'off', true);\n"+
-		"  IF EXISTS (SELECT FROM %s AS t WHERE %s) THEN\n"+
-		"    RAISE check_violation USING MESSAGE = %s;\n"+
-		"  END IF;\nEND\n$guard$", data(table), condition, literal(message)))
+	b.commit(table, fmt.Sprintf("DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); "+
+		"IF EXISTS (SELECT FROM %s AS t WHERE %s) THEN RAISE check_violation USING MESSAGE = %s; END IF; END $guard$", data(table), condition, literal(message)))
 }

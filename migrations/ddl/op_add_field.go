@@ -128,7 +128,7 @@ func (o *AddField) column(b *builder, form *Form, field *Field) {
 		if field.Default != nil {
 			rows.Field, rows.Message = "unique", "%d rows would have the same value, the default"
 			rows.Fix = "add it without a default, fill it, and set_unique"
-			rows.SQL = "SELECT CASE WHEN count(*) > 1 THEN count(*) ELSE 0 END, NULL::text[] FROM " + data(form.Table)
+			rows.SQL = "SELECT CASE WHEN f.n > 1 THEN f.n ELSE 0 END, f.example FROM (" + rowsWhere(form.Table, "true", "") + ") AS f (n, example)"
 			b.probe(rows)
 		}
 		b.unique(form, []*Field{field})

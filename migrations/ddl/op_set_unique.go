@@ -47,14 +47,14 @@ func (b *builder) duplicates(form *Form, fields []*Field) Probe {
 	return Probe{
 		Field: "fields", Table: form.Table,
 		SQL: fmt.Sprintf(`WITH alike AS (
-  SELECT count(*) AS n, min(t.id) AS id, concat_ws(', ', %s) AS example
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', %s) AS example
   FROM %s AS t
   WHERE %s
   GROUP BY %s
   HAVING count(*) > 1
 )
 SELECT coalesce(sum(n), 0)::bigint, (
-  SELECT array_agg(e.n || ' rows: ' || e.example)
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
   FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
 )
 FROM alike`, strings.Join(shows, ", "), data(form.Table), strings.Join(present, " AND "), list),

@@ -116,7 +116,7 @@ func (b *builder) finish(change Change) (*Plan, error) {
 	plan := &Plan{Change: change, Probes: b.probes, Notes: b.notes, Next: b.reg.Next, Gone: b.gone}
 	for _, phase := range []Phase{Prepare, Commit, After} {
 		if phase == Commit && len(b.first) > 0 {
-			plan.Steps = append(plan.Steps, Step{Operation: -1, Phase: Commit, Kind: StepTx, Lock: lockExclusive, SQL: b.first, Estimate: leastEstimate})
+			plan.Steps = append(plan.Steps, Step{Operation: -1, Phase: Commit, Kind: StepTx, Lock: lockExclusive, SQL: b.first, Estimate: leastEstimate, first: true})
 		}
 		for _, step := range b.steps {
 			if step.Phase == phase {
@@ -175,7 +175,11 @@ func merge(steps []Step) []Step {
 			continue
 		}
 		into := &merged[last]
-		into.SQL = append(into.SQL, step.SQL...)
+		if step.first {
+			into.SQL = append(slices.Clone(step.SQL), into.SQL...)
+		} else {
+			into.SQL = append(into.SQL, step.SQL...)
+		}
 		into.Undo = append(slices.Clone(step.Undo), into.Undo...)
 		into.Estimate += step.Estimate
 		into.Rows = max(into.Rows, step.Rows)

@@ -62,8 +62,9 @@ type Step struct {
 	Rows int64 `json:"rows,omitempty"`
 	// Estimate is how long it takes, roughly: from the rows, at the speed of a small server. It is not a promise.
 	Estimate time.Duration `json:"estimate,omitempty"`
-	// large is a step that must not share a transaction with others.
-	alone bool
+	// alone is a step that must not share a transaction with others; first one that goes before the others of its transaction: it drops views, and whoever
+	// reads one has locked that before the table.
+	alone, first bool
 }
 
 // Locks, and what they mean for others.

@@ -8,11 +8,12 @@
 -- look 1, refuses: %d rows cannot become a date
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -22,7 +23,6 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
-DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
@@ -31,10 +31,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -42,6 +42,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -66,10 +67,10 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, refuses: %d rows cannot become a date
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
@@ -93,14 +94,16 @@ WITH upto AS MATERIALIZED (
   RETURNING t.id
 )
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
--- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+-- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE INDEX CONCURRENTLY "l_000w" ON "form_data"."d_0003" (id) WHERE "f_0009" IS NOT NULL AND "f_000w" IS NULL;
+-- step 4: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
--- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
@@ -110,10 +113,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -121,6 +124,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -140,6 +144,8 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_data"."d_0003" AS t;
+-- step 6: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+DROP INDEX CONCURRENTLY IF EXISTS "form_data"."l_000w";
 
 
 -- case: text to date, keeping what cannot be one
@@ -149,11 +155,12 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, tells: %d rows cannot become a date
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -163,7 +170,6 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
-DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
@@ -172,10 +178,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -207,10 +213,10 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, tells: %d rows cannot become a date
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
@@ -244,10 +250,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := to_char(NEW."f_000w", 'YYYY-MM-DD');
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -283,11 +289,12 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, tells: %d rows cannot become a integer
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -297,7 +304,6 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
-DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -340,10 +346,10 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, tells: %d rows cannot become a integer
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0009"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0009")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0009" IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
+WHERE (t."f_0009") IS NOT NULL AND (CASE WHEN btrim(t."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(t."f_0009")::numeric = trunc(btrim(t."f_0009")::numeric) AND btrim(t."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(t."f_0009")::numeric)::bigint END END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
@@ -413,6 +419,7 @@ FROM "form_data"."d_0003" AS t;
 
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -422,7 +429,6 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = (t."f_0007")::bigint WHERE t."f_0007" IS NOT NULL AND t."f_000w" IS NULL;
-DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -531,11 +537,12 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, refuses: %d rows cannot become a decimal
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000f")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000f") IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
+WHERE (t."f_000f") IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(18,2);
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -546,7 +553,6 @@ $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL;
 CREATE INDEX "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
-DROP VIEW "form_views"."Projects";
 DROP INDEX "form_data"."i_000g";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -565,6 +571,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -589,10 +596,10 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, refuses: %d rows cannot become a decimal
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000f")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000f") IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_000f" IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
+WHERE (t."f_000f") IS NOT NULL AND (CASE WHEN (t."f_000f")::numeric = round((t."f_000f")::numeric, 2) AND abs((t."f_000f")::numeric) < 10000000000000000 THEN ((t."f_000f")::numeric)::numeric(18,2) END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
@@ -616,16 +623,18 @@ WITH upto AS MATERIALIZED (
   RETURNING t.id
 )
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
--- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+-- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE INDEX CONCURRENTLY "l_000w" ON "form_data"."d_0003" (id) WHERE "f_000f" IS NOT NULL AND "f_000w" IS NULL;
+-- step 4: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000f"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000f")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL;
--- step 4: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 5: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE INDEX CONCURRENTLY "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
--- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 6: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -644,6 +653,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -663,22 +673,38 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_data"."d_0003" AS t;
--- step 6: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 7: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 DROP INDEX CONCURRENTLY IF EXISTS "form_data"."i_000g";
+-- step 8: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+DROP INDEX CONCURRENTLY IF EXISTS "form_data"."l_000w";
 
 
 -- case: unique, required, with a default
 -- change: {"operations": [{"op": "change_type", "form": "p", "field": "code", "type": "decimal", "precision": 20, "scale": 0}]}
 
 -- size: small
--- look 1, refuses: %d rows cannot become a decimal
+-- look 1, refuses: %d rows would have a value that another row has, and code is unique
+WITH alike AS (
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END)::text, 40)) AS example
+  FROM "form_data"."d_0003" AS t
+  WHERE (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NOT NULL
+  GROUP BY CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END
+  HAVING count(*) > 1
+)
+SELECT coalesce(sum(n), 0)::bigint, (
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
+  FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
+)
+FROM alike;
+-- look 2, refuses: %d rows cannot become a decimal
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000h")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000h") IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
+WHERE (t."f_000h") IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(20,0);
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
@@ -689,7 +715,6 @@ $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL;
 CREATE UNIQUE INDEX "u_000x" ON "form_data"."d_0003" USING btree ("f_000w");
-DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "u_000j";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_000x";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET NOT NULL;
@@ -713,6 +738,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -734,13 +760,26 @@ CREATE VIEW "form_views"."Projects" AS SELECT
 FROM "form_data"."d_0003" AS t;
 
 -- size: large
--- look 1, refuses: %d rows cannot become a decimal
+-- look 1, refuses: %d rows would have a value that another row has, and code is unique
+WITH alike AS (
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END)::text, 40)) AS example
+  FROM "form_data"."d_0003" AS t
+  WHERE (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NOT NULL
+  GROUP BY CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END
+  HAVING count(*) > 1
+)
+SELECT coalesce(sum(n), 0)::bigint, (
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
+  FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
+)
+FROM alike;
+-- look 2, refuses: %d rows cannot become a decimal
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000h")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000h") IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_000h" IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
+WHERE (t."f_000h") IS NOT NULL AND (CASE WHEN (t."f_000h")::numeric = round((t."f_000h")::numeric, 0) AND abs((t."f_000h")::numeric) < 100000000000000000000 THEN ((t."f_000h")::numeric)::numeric(20,0) END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
@@ -764,21 +803,23 @@ WITH upto AS MATERIALIZED (
   RETURNING t.id
 )
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
--- step 3: prepare, look, ACCESS SHARE; reading and writing go on
+-- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE INDEX CONCURRENTLY "l_000w" ON "form_data"."d_0003" (id) WHERE "f_000h" IS NOT NULL AND "f_000w" IS NULL;
+-- step 4: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000h"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000h")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL;
--- step 4: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 5: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE UNIQUE INDEX CONCURRENTLY "u_000x" ON "form_data"."d_0003" USING btree ("f_000w");
--- step 5: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 6: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_000w"
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "n_000w" CHECK ("f_000w" IS NOT NULL) NOT VALID;
--- step 6: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 7: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "n_000w";
--- step 7: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 8: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "u_000j";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_000x";
@@ -804,6 +845,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -823,6 +865,8 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_data"."d_0003" AS t;
+-- step 9: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+DROP INDEX CONCURRENTLY IF EXISTS "form_data"."l_000w";
 
 
 -- case: more digits
@@ -884,7 +928,7 @@ FROM "form_data"."d_0003" AS t;
 -- look 1, refuses: %d rows cannot become a short_text
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0004"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0004")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE NOT (char_length(t."f_0004") <= 50);
@@ -897,7 +941,7 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_0005";
 -- look 1, refuses: %d rows cannot become a short_text
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_0004"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_0004")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (char_length(t."f_0004") <= 50) ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE NOT (char_length(t."f_0004") <= 50);
@@ -915,36 +959,44 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_0005";
 
 -- size: small
 --   note: column f_000p of field was is not written any more
+-- look 1, refuses: %d rows cannot become a date_time
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000v")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000v") IS NOT NULL AND (CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE (t."f_000v") IS NOT NULL AND (CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END) IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
-DROP TRIGGER "s_000v" ON "form_data"."d_0003";
-DROP FUNCTION "form_data"."s_000v"();
+DROP VIEW "form_views"."Projects";
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
-  NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
   RETURN NEW;
 END
 $sync$;
-CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
-UPDATE "form_data"."d_0003" AS t SET "f_000w" = (t."f_000v")::timestamp AT TIME ZONE 'UTC' WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
-DROP VIEW "form_views"."Projects";
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000p" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
+DROP TRIGGER "s_000v" ON "form_data"."d_0003";
+DROP FUNCTION "form_data"."s_000v"();
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW."f_000v" IS NOT NULL THEN
-      NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+      NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
     ELSE
       NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
     NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
   ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
-    NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+    NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
   END IF;
   RETURN NEW;
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date_time'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -967,67 +1019,67 @@ FROM "form_data"."d_0003" AS t;
 
 -- size: large
 --   note: column f_000p of field was is not written any more
+-- look 1, refuses: %d rows cannot become a date_time
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000v")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE (t."f_000v") IS NOT NULL AND (CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END) IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE (t."f_000v") IS NOT NULL AND (CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END) IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: DROP TRIGGER "s_000w" ON "form_data"."d_0003"
 --   undo: DROP FUNCTION "form_data"."s_000w"()
 --   undo: ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000w"
---   undo: CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgsql AS $sync$
---     BEGIN
---       IF TG_OP = 'INSERT' THEN
---         IF NEW."f_000p" IS NOT NULL THEN
---           NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
---         ELSE
---           NEW."f_000p" := to_char(NEW."f_000v", 'YYYY-MM-DD');
---         END IF;
---       ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
---         NEW."f_000p" := to_char(NEW."f_000v", 'YYYY-MM-DD');
---       ELSIF NEW."f_000p" IS DISTINCT FROM OLD."f_000p" THEN
---         NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
---       END IF;
---       RETURN NEW;
---     END
---     $sync$
---   undo: CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"()
-DROP TRIGGER "s_000v" ON "form_data"."d_0003";
-DROP FUNCTION "form_data"."s_000v"();
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
-  NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+  NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
   RETURN NEW;
 END
 $sync$;
-CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000p" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 -- step 2: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
 WITH upto AS MATERIALIZED (
   SELECT max(id) AS id, count(*) AS n
   FROM (SELECT id FROM "form_data"."d_0003" WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS k
 ), changed AS (
   UPDATE "form_data"."d_0003" AS t
-  SET "f_000w" = (t."f_000v")::timestamp AT TIME ZONE 'UTC'
+  SET "f_000w" = CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END
   WHERE t.id > $1::bigint AND t.id <= (SELECT id FROM upto) AND t."f_000v" IS NOT NULL AND t."f_000w" IS NULL
   RETURNING t.id
 )
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
--- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+CREATE INDEX CONCURRENTLY "l_000w" ON "form_data"."d_0003" (id) WHERE "f_000v" IS NOT NULL AND "f_000w" IS NULL;
+-- step 4: prepare, look, ACCESS SHARE; reading and writing go on
+SELECT count(*), (
+  SELECT array_agg(e.example)
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000v")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL ORDER BY t.id LIMIT 5) AS e
+)
+FROM "form_data"."d_0003" AS t
+WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
+-- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
+DROP TRIGGER "s_000v" ON "form_data"."d_0003";
+DROP FUNCTION "form_data"."s_000v"();
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW."f_000v" IS NOT NULL THEN
-      NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+      NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
     ELSE
       NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
     NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
   ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
-    NEW."f_000w" := (NEW."f_000v")::timestamp AT TIME ZONE 'UTC';
+    NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
   END IF;
   RETURN NEW;
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date_time'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1047,3 +1099,5 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_data"."d_0003" AS t;
+-- step 6: after, drop index, SHARE UPDATE EXCLUSIVE; reading and writing go on
+DROP INDEX CONCURRENTLY IF EXISTS "form_data"."l_000w";

@@ -40,9 +40,11 @@ ALTER TABLE "form_data"."d_0003" DROP COLUMN "f_000p";
 -- change: {"operations": [{"op": "purge", "form": "gone", "early": true}]}
 
 -- size: small
--- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 1: commit, transaction, none
+-- step 2: after, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP TABLE "form_trash"."d_0002";
 
 -- size: large
--- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 1: commit, transaction, none
+-- step 2: after, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP TABLE "form_trash"."d_0002";

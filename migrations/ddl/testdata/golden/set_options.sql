@@ -37,7 +37,7 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_000b";
 -- look 1, refuses: %d rows have an option that goes: y
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000c"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]) ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000c")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]) ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]);
@@ -50,7 +50,7 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "c_000d";
 -- look 1, refuses: %d rows have an option that goes: y
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id || coalesce(': ' || left(t."f_000c"::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]) ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id || coalesce(': ' || left((t."f_000c")::text, 40), '') AS example FROM "form_data"."d_0003" AS t WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]) ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
 WHERE NOT (t."f_000c" <@ ARRAY['x']::text[]);

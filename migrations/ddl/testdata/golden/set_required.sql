@@ -8,10 +8,10 @@
 -- look 1, refuses: %d rows have no value
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE t."f_0004" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0004") IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0004" IS NULL;
+WHERE (t."f_0004") IS NULL;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0004" SET NOT NULL;
 
@@ -19,10 +19,10 @@ ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0004" SET NOT NULL;
 -- look 1, refuses: %d rows have no value
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE t."f_0004" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0004") IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0004" IS NULL;
+WHERE (t."f_0004") IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
 --   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_0004"
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "n_0004" CHECK ("f_0004" IS NOT NULL) NOT VALID;
@@ -40,10 +40,10 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_0004";
 -- look 1, tells: %d rows have no value and get "none"
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE t."f_0006" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0006") IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0006" IS NULL;
+WHERE (t."f_0006") IS NULL;
 -- step 1: commit, transaction, locks of the rows of one batch at a time, for about 100 ms; reading goes on
 UPDATE "form_data"."d_0003" AS t SET "f_0006" = 'none'::text WHERE t."f_0006" IS NULL;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0006" SET NOT NULL;
@@ -52,10 +52,10 @@ ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0006" SET NOT NULL;
 -- look 1, tells: %d rows have no value and get "none"
 SELECT count(*), (
   SELECT array_agg(e.example)
-  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE t."f_0006" IS NULL ORDER BY t.id LIMIT 5) AS e
+  FROM (SELECT 'id ' || t.id AS example FROM "form_data"."d_0003" AS t WHERE (t."f_0006") IS NULL ORDER BY t.id LIMIT 5) AS e
 )
 FROM "form_data"."d_0003" AS t
-WHERE t."f_0006" IS NULL;
+WHERE (t."f_0006") IS NULL;
 -- step 1: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
 --   unfill: UPDATE "form_data"."d_0003" AS t SET "f_0006" = NULL WHERE t.id = ANY ($1::bigint[]) AND t."f_0006" = 'none'::text
 WITH upto AS MATERIALIZED (

@@ -7,14 +7,14 @@
 -- size: small
 -- look 1, refuses: %d rows have a value that another row has
 WITH alike AS (
-  SELECT count(*) AS n, min(t.id) AS id, concat_ws(', ', left(t."f_0007"::text, 40)) AS example
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((t."f_0007")::text, 40)) AS example
   FROM "form_data"."d_0003" AS t
-  WHERE t."f_0007" IS NOT NULL
+  WHERE (t."f_0007") IS NOT NULL
   GROUP BY t."f_0007"
   HAVING count(*) > 1
 )
 SELECT coalesce(sum(n), 0)::bigint, (
-  SELECT array_agg(e.n || ' rows: ' || e.example)
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
   FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
 )
 FROM alike;
@@ -25,14 +25,14 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000w" UNIQUE USING INDEX "u_0
 -- size: large
 -- look 1, refuses: %d rows have a value that another row has
 WITH alike AS (
-  SELECT count(*) AS n, min(t.id) AS id, concat_ws(', ', left(t."f_0007"::text, 40)) AS example
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((t."f_0007")::text, 40)) AS example
   FROM "form_data"."d_0003" AS t
-  WHERE t."f_0007" IS NOT NULL
+  WHERE (t."f_0007") IS NOT NULL
   GROUP BY t."f_0007"
   HAVING count(*) > 1
 )
 SELECT coalesce(sum(n), 0)::bigint, (
-  SELECT array_agg(e.n || ' rows: ' || e.example)
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
   FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
 )
 FROM alike;
@@ -48,14 +48,14 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000w" UNIQUE USING INDEX "u_0
 -- size: small
 -- look 1, refuses: %d rows have a value that another row has
 WITH alike AS (
-  SELECT count(*) AS n, min(t.id) AS id, concat_ws(', ', left(t."f_0004"::text, 40), left(t."f_000e"::text, 40)) AS example
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((t."f_0004")::text, 40), left((t."f_000e")::text, 40)) AS example
   FROM "form_data"."d_0003" AS t
-  WHERE t."f_0004" IS NOT NULL AND t."f_000e" IS NOT NULL
+  WHERE (t."f_0004") IS NOT NULL AND (t."f_000e") IS NOT NULL
   GROUP BY t."f_0004", t."f_000e"
   HAVING count(*) > 1
 )
 SELECT coalesce(sum(n), 0)::bigint, (
-  SELECT array_agg(e.n || ' rows: ' || e.example)
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
   FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
 )
 FROM alike;
@@ -66,14 +66,14 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000w" UNIQUE USING INDEX "u_0
 -- size: large
 -- look 1, refuses: %d rows have a value that another row has
 WITH alike AS (
-  SELECT count(*) AS n, min(t.id) AS id, concat_ws(', ', left(t."f_0004"::text, 40), left(t."f_000e"::text, 40)) AS example
+  SELECT count(*) AS n, min(t.id) AS id, max(t.id) AS last, concat_ws(', ', left((t."f_0004")::text, 40), left((t."f_000e")::text, 40)) AS example
   FROM "form_data"."d_0003" AS t
-  WHERE t."f_0004" IS NOT NULL AND t."f_000e" IS NOT NULL
+  WHERE (t."f_0004") IS NOT NULL AND (t."f_000e") IS NOT NULL
   GROUP BY t."f_0004", t."f_000e"
   HAVING count(*) > 1
 )
 SELECT coalesce(sum(n), 0)::bigint, (
-  SELECT array_agg(e.n || ' rows: ' || e.example)
+  SELECT array_agg('id ' || e.id || ' and ' || e.last || CASE WHEN e.n > 2 THEN ' and ' || e.n - 2 || ' more' ELSE '' END || ': ' || e.example)
   FROM (SELECT * FROM alike ORDER BY n DESC, id LIMIT 5) AS e
 )
 FROM alike;
