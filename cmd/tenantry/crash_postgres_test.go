@@ -45,6 +45,7 @@ func TestPostgresDies(t *testing.T) {
 			{kind: "provision", point: "build.database.created"},
 			{kind: "first", point: "apply.alone.intent", away: away},
 			{kind: "purge", point: "drop.database.before"},
+			{kind: "change", point: "ddl.fill.batch", away: away},
 			{kind: "provision", point: "build.roles.intent", away: away},
 			{kind: "provision", point: "build.database.before"},
 			{kind: "provision", point: "build.contents.after", away: away},
@@ -54,6 +55,10 @@ func TestPostgresDies(t *testing.T) {
 			{kind: "suspend", point: "fence.closed"},
 			{kind: "purge", point: "drop.database.after", away: away},
 			{kind: "rotate", point: "build.roles.intent"},
+			{kind: "form", point: "ddl.prepared", away: away},
+			{kind: "change", point: "ddl.index.effect"},
+			{kind: "change", point: "ddl.committed", away: away},
+			{kind: "change", point: "ddl.step.before#4"},
 		})
 	})
 	t.Run("control", func(t *testing.T) {
@@ -65,6 +70,7 @@ func TestPostgresDies(t *testing.T) {
 			{kind: "provision", point: "operation.settle.before", away: away},
 			{kind: "provision", point: "build.roles.before"},
 			{kind: "purge", point: "drop.verified", away: away},
+			{kind: "change", point: "ddl.committed", away: away},
 			{kind: "provision", point: "operation.start.before"},
 			{kind: "provision", point: "operation.start.before", away: away},
 			{kind: "provision", point: "operation.start.after", away: away},
@@ -74,9 +80,13 @@ func TestPostgresDies(t *testing.T) {
 			{kind: "suspend", point: "fence.closed", away: away},
 			{kind: "purge", point: "operation.settle.before"},
 			{kind: "rotate", point: "build.roles.intent", away: away},
+			{kind: "change", point: "operation.change.within"},
+			{kind: "form", point: "operation.settle.before", away: away},
+			{kind: "change", point: "operation.settle.before"},
 			// For longer than the lease: the worker gives up its own runs and starts anew.
 			{kind: "provision", point: "build.database.created", away: 8 * time.Second, lease: 2 * time.Second},
 			{kind: "purge", point: "drop.database.after", away: 8 * time.Second, lease: 2 * time.Second},
+			{kind: "change", point: "ddl.fill.batch", away: 8 * time.Second, lease: 2 * time.Second},
 			{kind: "provision", point: "operation.start.before", away: 8 * time.Second, lease: 2 * time.Second},
 			// For longer than River tries in a row to give a job back, and shorter than the lease.
 			{kind: "provision", point: "operation.start.before", away: 12 * time.Second, lease: time.Minute},
@@ -85,7 +95,7 @@ func TestPostgresDies(t *testing.T) {
 }
 
 // inShort is how many deaths of each list are in a short run.
-const inShort = 3
+const inShort = 4
 
 func killEach(t *testing.T, program crashtest.Program, s *crashtest.Scene, server *localpg.Server, deaths []death) {
 	t.Helper()
@@ -102,8 +112,11 @@ func killEach(t *testing.T, program crashtest.Program, s *crashtest.Scene, serve
 	slugs := make([]string, len(deaths))
 	for i, d := range deaths {
 		slugs[i] = fmt.Sprintf("%s-%d", d.kind, i)
-		if d.kind == "suspend" || d.kind == "purge" || d.kind == "rotate" {
+		if d.kind != "provision" && d.kind != "first" {
 			s.Fleet.Do(t, jobs.Provision{Slug: slugs[i]})
+		}
+		if d.kind == "change" {
+			s.FormWith(t, slugs[i], crashtest.FormRows)
 		}
 	}
 	w.Stop(t)
@@ -134,6 +147,8 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 		"suspend":   jobs.Suspend{Tenant: slug},
 		"purge":     jobs.Purge{Tenant: slug, Confirm: slug},
 		"rotate":    jobs.Rotate{Tenant: slug},
+		"form":      crashtest.Changing(slug, crashtest.MakeForm),
+		"change":    crashtest.Changing(slug, crashtest.ChangeForm),
 	}[d.kind])
 	w.Stands(t)
 	require.NoError(t, server.Kill(t.Context()))
@@ -154,6 +169,9 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 		require.Zero(t, op.Reaps)
 	}
 	s.Fleet.Pool.Reset()
+	if d.kind == "form" || d.kind == "change" {
+		crashtest.FormsAreClean(t, s.Fleet, slug)
+	}
 	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3})
 	want := map[string]tenants.State{"suspend": tenants.StateSuspended, "purge": tenants.StateDeleted}[d.kind]
 	if want == "" {

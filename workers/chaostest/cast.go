@@ -31,6 +31,7 @@ type cast struct {
 	away     string // suspended until the rollout is over
 	isolated string // in quarantine since before
 	client   []string
+	builders []string // have forms that are changed all the time
 }
 
 func (p cast) broken() []string { return append(append([]string{}, p.unknown...), p.without...) }
@@ -135,6 +136,7 @@ func (c *trial) giveParts() {
 	one := take(4)
 	p.pinned, p.back, p.away, p.isolated = one[0], one[1], one[2], one[3]
 	p.client = take(c.asked)
+	p.builders = take(c.builders)
 	for i, slug := range rest {
 		if f.Tenant(t, slug).Node == c.scenes[0].Node.Name {
 			p.held = slug
@@ -159,6 +161,7 @@ func (c *trial) giveParts() {
 			INSERT INTO orders (customer_id, number) SELECT id, '1' FROM c`, number)
 		return err
 	})
+	c.makeForms()
 	require.NoError(t, rollout.Pin(t.Context(), f.Pool, f.Tenant(t, p.pinned).ID, fleettest.Release, "audit", "chaos", time.Now().Add(time.Hour)))
 	f.Do(t, jobs.Suspend{Tenant: p.back})
 	f.Do(t, jobs.Suspend{Tenant: p.away})

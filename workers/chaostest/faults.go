@@ -109,6 +109,8 @@ func (c *trial) begin(share func() float64) *faults {
 		}
 		return nil
 	})
+	others := rand.New(rand.NewPCG(c.lot.Uint64(), 2))
+	f.do("change forms", func() error { return c.changeForms(ctx, others) })
 	go func() {
 		f.running.Wait()
 		close(f.ended)

@@ -89,7 +89,7 @@ func (c *trial) sessions(r rollout.Rollout) map[string]int64 {
 		FROM tenantry.rollout_members m
 		JOIN tenantry.tenants t ON t.id = m.tenant_id
 		JOIN tenantry.databases d ON d.id = t.database_id
-		WHERE m.rollout_id = $1 AND m.state = 'done' AND d.node_id = $2 AND NOT t.slug = ANY ($3)`, r.ID, c.scenes[0].Node.ID, c.cast.client)
+		WHERE m.rollout_id = $1 AND m.state = 'done' AND d.node_id = $2 AND NOT t.slug = ANY ($3)`, r.ID, c.scenes[0].Node.ID, append(c.cast.builders, c.cast.client...))
 	return c.countSessions(names)
 }
 
@@ -135,12 +135,13 @@ func (c *trial) noOrders(slugs ...string) {
 }
 
 // endedSQL tells what did not succeed, and whether it was meant to: broken tenants fail with the codes of their data, the bad release with its own,
-// a pause takes operations back.
+// a pause takes operations back, a person cancels changes of forms.
 const endedSQL = `
-SELECT o.id, o.state, t.slug || ' ' || o.kind || ' ' || coalesce(o.error::text, ''),
+SELECT o.id, o.state, concat_ws(' ', t.slug, o.kind, o.error),
        (o.state = 'failed' AND o.error ->> 'code' IN ('23514', '23502') AND (t.slug = ANY ($1) OR p.release = $2))
        OR (o.state = 'cancelled' AND o.error ->> 'code' = 'recalled')
        OR (o.state = 'cancelled' AND o.kind = 'rollout' AND o.args ->> 'release' = $2)
+       OR (o.state = 'cancelled' AND o.id = ANY ($3))
 FROM tenantry.operations o
 LEFT JOIN tenantry.tenants t ON t.id = o.tenant_id
 LEFT JOIN (SELECT id, args ->> 'release' AS release FROM tenantry.operations) p ON p.id = o.parent_id
@@ -149,14 +150,14 @@ WHERE o.state <> 'succeeded'`
 // look looks at everything that must hold, on both nodes.
 func (c *trial) look() {
 	c.t.Helper()
-	rows, err := c.fleet.Pool.Query(c.t.Context(), endedSQL, c.cast.broken(), bad)
+	rows, err := c.fleet.Pool.Query(c.t.Context(), endedSQL, c.cast.broken(), bad, c.cancelled)
 	require.NoError(c.t, err)
 	ended := map[string]string{}
 	var id, state string
-	var what *string
+	var what string
 	var meant bool
 	_, err = pgx.ForEachRow(rows, []any{&id, &state, &what, &meant}, func() error {
-		require.True(c.t, meant, "operation %s is %s: %v", id, state, what)
+		require.True(c.t, meant, "operation %s is %s: %s", id, state, what)
 		ended[id] = state
 		return nil
 	})

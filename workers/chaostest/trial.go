@@ -35,11 +35,13 @@ type form struct {
 	calm time.Duration
 	// asked is how many operations the client asks for.
 	asked int
+	// builders is how many tenants have forms, changes how often those of each are changed.
+	builders, changes int
 }
 
 var forms = map[string]form{
-	"full":  {tenants: 300, away: 20 * time.Second, held: 30 * time.Second, kill: 6 * time.Second, calm: 4 * time.Minute, asked: 24},
-	"short": {tenants: 30, away: 5 * time.Second, held: 8 * time.Second, kill: 4 * time.Second, calm: 2 * time.Minute, asked: 8},
+	"full":  {tenants: 300, away: 20 * time.Second, held: 30 * time.Second, kill: 6 * time.Second, calm: 4 * time.Minute, asked: 24, builders: 12, changes: 6},
+	"short": {tenants: 30, away: 5 * time.Second, held: 8 * time.Second, kill: 4 * time.Second, calm: 2 * time.Minute, asked: 8, builders: 4, changes: 4},
 }
 
 // trial is one run.
@@ -54,6 +56,8 @@ type trial struct {
 	scenes  []*crashtest.Scene // one for each node
 	cast    cast
 	numbers numbers
+	// cancelled are the changes of forms that a person has asked to cancel; those that were visible by then have succeeded all the same.
+	cancelled []string
 
 	mu      sync.Mutex
 	workers []*crashtest.Worker
@@ -82,6 +86,7 @@ func Run(t testing.TB, program crashtest.Program, server Server) {
 	c.goodRelease()
 	c.theRest()
 	c.badRelease()
+	c.lookAtForms()
 	c.stopWorkers()
 	c.look()
 	c.numbers.add("all", time.Since(begun).Round(time.Second))

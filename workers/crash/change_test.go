@@ -1,7 +1,6 @@
 package crash_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -23,28 +22,12 @@ var pointsOfFirstForm = []string{"ddl.read", "ddl.prepared", "ddl.step.before", 
 // What one passes that was cancelled in the middle of a fill.
 var pointsOfUndo = []string{"ddl.read", "ddl.undo.begun", "ddl.undo.step", "ddl.undo.step#3", "ddl.undone"}
 
-const makeForm = `
-{"op": "create_form", "form": "projects", "label": "Projects"},
-{"op": "add_field", "form": "projects", "field": "name", "type": "long_text"},
-{"op": "add_field", "form": "projects", "field": "due", "type": "long_text"},
-{"op": "add_field", "form": "projects", "field": "code", "type": "integer", "index": true}`
-
-// changeForm makes column f_0006 of a date and index i_0007 over the codes, and drops the index that they have.
-const changeForm = `
-{"op": "change_type", "form": "projects", "field": "due", "type": "date"},
-{"op": "add_index", "form": "projects", "fields": ["code", "due"]},
-{"op": "drop_index", "form": "projects", "fields": ["code"]}`
-
 const fillForm = `
 {"op": "add_field", "form": "projects", "field": "size", "type": "integer"},
 {"op": "set_required", "form": "projects", "field": "due", "value": "2026-11-27"}`
 
-func changing(slug, operations string) jobs.Args {
-	return jobs.ChangeSchema{Tenant: slug, Change: json.RawMessage(`{"operations": [` + operations + `]}`)}
-}
-
-// needForms makes tenants of a release of their own that have a form with so many rows, and remembers what the change makes of one.
-func needForms(rows int, setup, change string) func(*testing.T, *crashtest.Scene, []string) {
+// needForms makes tenants of a release of their own that have a form with so many rows, or none, and remembers what the change makes of one.
+func needForms(rows int, change string) func(*testing.T, *crashtest.Scene, []string) {
 	return func(t *testing.T, s *crashtest.Scene, names []string) {
 		t.Helper()
 		crashtest.PublishNext(t, s.Fleet)
@@ -52,16 +35,12 @@ func needForms(rows int, setup, change string) func(*testing.T, *crashtest.Scene
 		for _, name := range names {
 			createTenant(t, s, name)
 			s.Fleet.Do(t, jobs.Migrate{Tenant: name, Release: nextRelease})
-			if setup == "" {
-				continue
+			if rows > 0 {
+				s.FormWith(t, name, rows)
 			}
-			s.Fleet.Do(t, changing(name, setup))
-			execOn(t, onNode(t, s, s.Fleet.Tenant(t, name).Database), `
-				INSERT INTO form_data.d_0001 (f_0002, f_0003, f_0004)
-				SELECT repeat('x', 60), CASE WHEN g %% 2 = 0 THEN '2026-11-27' END, g FROM generate_series(1, %d) AS g`, rows)
 		}
 		if change != "" {
-			s.Fleet.Do(t, changing("clean-change", change))
+			s.Fleet.Do(t, crashtest.Changing("clean-change", change))
 		}
 		s.Remember(t, "clean-change")
 	}
@@ -81,7 +60,7 @@ func beforeChange(t *testing.T, s *crashtest.Scene, name, point string) {
 // needCancelled makes tenants with a form, and remembers what a change leaves that was cancelled.
 func needCancelled(t *testing.T, s *crashtest.Scene, names []string) {
 	t.Helper()
-	needForms(300_000, makeForm, "")(t, s, names)
+	needForms(300_000, "")(t, s, names)
 	standStill(t, s, "clean-change")
 	id := cancelChange(t, s, "clean-change", "")
 	eventually(t, "the change was not taken back", func() bool { return operation(t, s, id).State == jobs.StateCancelled })
@@ -91,7 +70,7 @@ func needCancelled(t *testing.T, s *crashtest.Scene, names []string) {
 // standStill makes a change that stands still in the middle of a fill.
 func standStill(t *testing.T, s *crashtest.Scene, name string) {
 	t.Helper()
-	id := s.Fleet.Submit(t, changing(name, fillForm))
+	id := s.Fleet.Submit(t, crashtest.Changing(name, fillForm))
 	eventually(t, "the fill has not begun", func() bool { return strings.HasPrefix(operation(t, s, id).Step, "fill") })
 	_, err := s.Fleet.Jobs.Pause(t.Context(), id)
 	require.NoError(t, err)
@@ -140,7 +119,7 @@ func changed(t *testing.T, s *crashtest.Scene, name string) {
 	conn := onNode(t, s, s.Fleet.Tenant(t, name).Database)
 	for sql, want := range map[string]int{
 		`SELECT count(*) FROM form_data.d_0001 WHERE f_0006 IS DISTINCT FROM f_0003::date`: 0,
-		`SELECT count(*) FROM form_data.d_0001 WHERE f_0006 IS NOT NULL`:                   formRows / 2,
+		`SELECT count(*) FROM form_data.d_0001 WHERE f_0006 IS NOT NULL`:                   crashtest.FormRows / 2,
 		`SELECT count(*) FROM _tenantry.form_changes WHERE state = 'done'`:                 2,
 		`SELECT count(*) FROM _tenantry.form_changes WHERE plan IS NOT NULL`:               0,
 		`SELECT sum(version) FROM _tenantry.forms`:                                         2,
@@ -150,6 +129,3 @@ func changed(t *testing.T, s *crashtest.Scene, name string) {
 		require.Equal(t, want, got, sql)
 	}
 }
-
-// formRows is enough for several batches, and for a table that is not scanned under a lock.
-const formRows = 30_000

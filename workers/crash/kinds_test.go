@@ -117,12 +117,12 @@ func kinds() []kind {
 			database: "assigned", // it takes no turn in the tenant's mailbox
 		},
 		{
-			name: "form", points: passing(pointsOfFirstForm, pointsOfEnd), need: needForms(0, "", makeForm), ask: asking(func(slug string) jobs.Args { return changing(slug, makeForm) }),
+			name: "form", points: passing(pointsOfFirstForm, pointsOfEnd), need: needForms(0, crashtest.MakeForm), ask: asking(func(slug string) jobs.Args { return crashtest.Changing(slug, crashtest.MakeForm) }),
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease,
 		},
 		{
-			name: "change", points: passing(pointsOfForm, pointsOfChange, pointsOfEnd), need: needForms(formRows, makeForm, changeForm), before: beforeChange,
-			ask:    asking(func(slug string) jobs.Args { return changing(slug, changeForm) }),
+			name: "change", points: passing(pointsOfForm, pointsOfChange, pointsOfEnd), need: needForms(crashtest.FormRows, crashtest.ChangeForm), before: beforeChange,
+			ask:    asking(func(slug string) jobs.Args { return crashtest.Changing(slug, crashtest.ChangeForm) }),
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease, after: changed,
 		},
 		{

@@ -42,7 +42,7 @@ func (s *Scene) homes(ctx context.Context) ([]home, error) {
 	return homes, nil
 }
 
-// lookInside looks into databases: their history, their schema, and that their roles' passwords work.
+// lookInside looks into databases: their history, their schema, their forms, and that their roles' passwords work.
 func (s *Scene) lookInside(ctx context.Context, f *findings, node *pgx.Conn, only []string) {
 	homes, err := s.homes(ctx)
 	if err != nil {
@@ -76,7 +76,14 @@ func (s *Scene) lookInto(ctx context.Context, node *pgx.Conn, h home) error {
 	if !ok {
 		return fmt.Errorf("the scene remembers no clean database of release %s", h.Release)
 	}
-	return errors.Join(diff(clean, listing), s.passwords(ctx, h))
+	made, asked, err := s.formsOf(ctx, h.TenantID)
+	if err != nil {
+		return err
+	}
+	if asked > 0 {
+		clean, listing = withoutForms(clean, listing)
+	}
+	return errors.Join(diff(clean, listing), forms(ctx, conn, made), s.passwords(ctx, h))
 }
 
 // history: the database has every statement of its release once, and nothing else.

@@ -23,6 +23,7 @@ func TestLookFinds(t *testing.T) { //nolint:paralleltest // see above
 	gone := f.Do(t, jobs.Provision{Slug: "gone"})
 	f.Do(t, jobs.Purge{Tenant: "gone", Confirm: "gone"})
 	s.Remember(t, "acme")
+	s.FormWith(t, "acme", 1)
 	rt.Stop()
 	require.Empty(t, s.look(t.Context(), Expect{}))
 
@@ -55,6 +56,10 @@ func TestLookFinds(t *testing.T) { //nolint:paralleltest // see above
 		{"tenant", `REVOKE SELECT ON customers FROM {db}_app`, "lacks r public.customers", `GRANT SELECT ON customers TO {db}_app`, true},
 		{"tenant", `UPDATE _tenantry.schema_history SET status = 'running' WHERE version = (SELECT max(version) FROM _tenantry.schema_history) AND statement_no = 1`, "running, its release not", `UPDATE _tenantry.schema_history SET status = 'done'`, false},
 		{"tenant", `CREATE TABLE extra ()`, "has   r public.extra", `DROP TABLE extra`, false},
+		{"tenant", `UPDATE _tenantry.form_changes SET state = 'applying'`, "is applying at step", `UPDATE _tenantry.form_changes SET state = 'done'`, false},
+		{"tenant", `UPDATE _tenantry.form_changes SET state = 'undone'`, "its forms were changed by [], in the ledger by [op_", `UPDATE _tenantry.form_changes SET state = 'done'`, false},
+		{"tenant", `INSERT INTO _tenantry.form_changes (operation_id, requested_by, change, forms, state) VALUES ('{op}', 'x', '{}', '{}', 'done')`, "{op}], in the ledger by [op_", `DELETE FROM _tenantry.form_changes WHERE requested_by = 'x'`, false},
+		{"tenant", `INSERT INTO _tenantry.form_filled (change, step, ids) SELECT number, 1, '{}' FROM _tenantry.form_changes`, "remembers which rows", `DELETE FROM _tenantry.form_filled`, false},
 		{"server", `ALTER ROLE {db}_app PASSWORD 'other'`, "log in as app", ``, true},
 	} {
 		sql, finds := words.Replace(plant.sql), words.Replace(plant.finds)
