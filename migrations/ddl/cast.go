@@ -49,7 +49,7 @@ func toText(from Spec, x string) string {
 	case Boolean:
 		return "CASE WHEN " + x + " THEN 'true' WHEN NOT " + x + " THEN 'false' END"
 	case Date:
-		return fmt.Sprintf("CASE WHEN %[1]s BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(%[1]s, 'YYYY-MM-DD') END", x)
+		return fmt.Sprintf("CASE WHEN %[1]s BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((%[1]s)::timestamp, 'YYYY-MM-DD') END", x)
 	case DateTime:
 		return fmt.Sprintf("CASE WHEN %[1]s >= '0001-01-01T00:00:00Z' AND %[1]s < '10000-01-01T00:00:00Z' THEN to_char(%[1]s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') END", x)
 	case MultiSelect:

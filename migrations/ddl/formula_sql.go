@@ -237,7 +237,7 @@ func asText(sql string, of shape) string {
 	case isBoolean:
 		sql = "CASE " + sql + " WHEN true THEN 'yes' WHEN false THEN 'no' END"
 	case isDate:
-		sql = whenMoment(sql, "to_char("+sql+", 'YYYY-MM-DD')")
+		sql = whenMoment(sql, "to_char(("+sql+")::timestamp, 'YYYY-MM-DD')")
 	case isMoment:
 		sql = "to_char(" + sql + " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 	case isEmpty:

@@ -31,10 +31,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -113,10 +113,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -178,10 +178,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;
@@ -250,10 +250,10 @@ BEGIN
     IF NEW."f_0009" IS NOT NULL THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
-      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+      NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
     END IF;
   ELSIF NEW."f_000w" IS DISTINCT FROM OLD."f_000w" THEN
-    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000w", 'YYYY-MM-DD') END;
+    NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
   ELSIF NEW."f_0009" IS DISTINCT FROM OLD."f_0009" THEN
     NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
   END IF;

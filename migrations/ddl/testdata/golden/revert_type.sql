@@ -18,14 +18,14 @@ CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgs
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW."f_000v" IS NOT NULL THEN
-      NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000v", 'YYYY-MM-DD') END;
+      NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
     ELSE
       NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
     END IF;
   ELSIF NEW."f_000p" IS DISTINCT FROM OLD."f_000p" THEN
     NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
   ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
-    NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000v", 'YYYY-MM-DD') END;
+    NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
   END IF;
   RETURN NEW;
 END
@@ -75,14 +75,14 @@ CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgs
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW."f_000v" IS NOT NULL THEN
-      NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000v", 'YYYY-MM-DD') END;
+      NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
     ELSE
       NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
     END IF;
   ELSIF NEW."f_000p" IS DISTINCT FROM OLD."f_000p" THEN
     NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
   ELSIF NEW."f_000v" IS DISTINCT FROM OLD."f_000v" THEN
-    NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(NEW."f_000v", 'YYYY-MM-DD') END;
+    NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
   END IF;
   RETURN NEW;
 END
