@@ -21,7 +21,9 @@ type builder struct {
 	notes    []string
 	problems Problems
 	touched  map[string]bool
-	gone     []string
+	// by is the last operation that touched a form.
+	by   map[string]int
+	gone []string
 	// fresh are the tables that this change makes: nobody uses them yet.
 	fresh map[string]bool
 	// inverse collects what takes the operations back; final says that something cannot be.
@@ -47,6 +49,7 @@ func newBuilder(registry *Registry, facts Facts) *builder {
 		reg:      registry.Clone(),
 		facts:    facts,
 		touched:  map[string]bool{},
+		by:       map[string]int{},
 		fresh:    map[string]bool{},
 		added:    map[string]int{},
 		remade:   map[string]bool{},
@@ -81,6 +84,7 @@ func (b *builder) undoneBy(op Operation) { b.inverse = append(b.inverse, op) }
 
 // touch marks a form as changed: its version grows once in a change.
 func (b *builder) touch(form *Form) {
+	b.by[form.Key] = b.op
 	if !b.touched[form.Key] {
 		b.touched[form.Key] = true
 		form.Version++

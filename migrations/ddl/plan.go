@@ -182,6 +182,7 @@ func merge(steps []Step) []Step {
 		}
 		into.Undo = append(slices.Clone(step.Undo), into.Undo...)
 		into.Estimate += step.Estimate
+		into.Lock = stronger(into.Lock, step.Lock)
 		into.Rows = max(into.Rows, step.Rows)
 		if into.Phase == Prepare && step.Phase == Commit {
 			into.Phase, into.Undo = Commit, nil

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,15 @@ const (
 	lockRows       = "locks of the rows of one batch at a time, for about 100 ms; reading goes on"
 	lockNone       = "ACCESS SHARE; reading and writing go on"
 )
+
+// stronger is the one of two locks that a transaction with both is about.
+func stronger(a, b string) string {
+	order := []string{lockExclusive, lockShareRow, lockRows, lockValidate, lockConcurrent, lockNone}
+	if slices.Index(order, b) >= 0 && (slices.Index(order, a) < 0 || slices.Index(order, b) < slices.Index(order, a)) {
+		return b
+	}
+	return a
+}
 
 // Probe looks at rows, and what it finds may stand in a change's way. It changes nothing.
 type Probe struct {

@@ -37,7 +37,7 @@ func (b *builder) views() {
 			renames, creates = append(renames, r...), append(creates, c...)
 		default:
 			if before != nil {
-				drops = append(drops, b.dropView(before.name)...)
+				drops = append(drops, b.dropView(form.Key, before.name)...)
 			}
 			if after != nil {
 				creates = append(creates, "CREATE VIEW "+ident(ViewSchema, after.name)+" AS "+after.query())
@@ -46,7 +46,7 @@ func (b *builder) views() {
 	}
 	for _, key := range b.gone {
 		if before := b.viewBefore(key); before != nil {
-			drops = append(drops, b.dropView(before.name)...)
+			drops = append(drops, b.dropView(key, before.name)...)
 		}
 	}
 	// Before everything else: nothing waits for a view's readers while it holds a table.
@@ -109,7 +109,7 @@ func (b *builder) viewAfter(form *Form) *view {
 		}
 		if _, err := formulaSQL(form, field); err != nil {
 			b.problems = append(b.problems, Problem{
-				Message: fmt.Sprintf("formula %s of form %s: %v", field.Key, form.Key, err), Fix: "change or drop the formula first",
+				Path: at(b.by[form.Key]), Message: fmt.Sprintf("formula %s of form %s: %v", field.Key, form.Key, err), Fix: "change or drop the formula first",
 			})
 		}
 	}
@@ -159,9 +159,10 @@ func (v view) become(after view) (renames, replaces []string) {
 }
 
 // dropView drops one that nobody has built on.
-func (b *builder) dropView(name string) []string {
+func (b *builder) dropView(form, name string) []string {
 	if others := b.facts.Views[name].Dependents; len(others) > 0 {
 		b.problems = append(b.problems, Problem{
+			Path:    at(b.by[form]),
 			Message: fmt.Sprintf("view %s must be made anew, and %s is built on it", ident(ViewSchema, name), strings.Join(others, ", ")),
 			Fix:     "drop that, make the change, and create it again; or let it read the form's table",
 		})

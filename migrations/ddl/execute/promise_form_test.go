@@ -124,6 +124,11 @@ func cleanValue(key string, g int) *string {
 		return new(strconv.Itoa(g%targets + 1))
 	case "doc":
 		return new(`{"a": ` + number + `}`)
+	case "opt":
+		if g%2 == 0 {
+			return nil // the application says so, although there is a default
+		}
+		return new(number)
 	}
 	return nil
 }
@@ -173,6 +178,8 @@ func dirtyValue(key string, g int) *string {
 			return new("infinity")
 		case every(1000):
 			return new("0044-03-15 BC")
+		case g%1000 == 250:
+			return new("300000-01-01")
 		case every(9):
 			return nil
 		}
@@ -244,6 +251,7 @@ var promiseForms = []string{
 {"op": "add_field", "form": "p", "field": "turned", "type": "long_text"},
 {"op": "add_reference", "form": "p", "field": "ref", "references": "q"},
 {"op": "add_field", "form": "p", "field": "doc", "type": "json"},
+{"op": "add_field", "form": "p", "field": "opt", "type": "long_text", "default": "5"},
 {"op": "add_reference", "form": "p", "field": "links", "references": "q", "many": true},
 {"op": "add_field", "form": "p", "field": "total", "type": "formula", "expression": "amount * 2"}`,
 	`{"op": "change_type", "form": "p", "field": "turned", "type": "date"}, {"op": "drop_field", "form": "p", "field": "hidden"}`,
@@ -252,7 +260,7 @@ var promiseForms = []string{
 
 // formFields are the fields of p that its view shows, in order.
 var formFields = []string{
-	"n", "note", "title", "dup", "pair", "asint", "asdate", "amount", "flag", "born", "seen", "state", "tags", "mail", "req", "idx", "code", "turned", "ref", "doc", "links", "total",
+	"n", "note", "title", "dup", "pair", "asint", "asdate", "amount", "flag", "born", "seen", "state", "tags", "mail", "req", "idx", "code", "turned", "ref", "doc", "opt", "links", "total",
 }
 
 // viewColumns are those of the view of a form before the change.

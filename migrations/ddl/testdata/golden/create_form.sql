@@ -80,7 +80,7 @@ CREATE INDEX "i_0011" ON "form_data"."d_000w" USING btree ("f_0010");
 -- step 2: prepare, transaction, SHARE ROW EXCLUSIVE on both tables, for milliseconds; reading goes on
 --   undo: ALTER TABLE "form_data"."d_000w" DROP CONSTRAINT "r_0012"
 ALTER TABLE "form_data"."d_000w" ADD CONSTRAINT "r_0012" FOREIGN KEY ("f_0010") REFERENCES "form_data"."d_0003" (id) ON DELETE RESTRICT NOT VALID;
--- step 3: commit, transaction, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_000w" VALIDATE CONSTRAINT "r_0012";
 ALTER TABLE "form_data"."d_000w" ADD CONSTRAINT "u_000z" UNIQUE USING INDEX "u_000z";
 CREATE VIEW "form_views"."R" AS SELECT

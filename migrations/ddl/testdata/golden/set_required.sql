@@ -44,7 +44,7 @@ SELECT count(*), (
 )
 FROM "form_data"."d_0003" AS t
 WHERE (t."f_0006") IS NULL;
--- step 1: commit, transaction, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+-- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 UPDATE "form_data"."d_0003" AS t SET "f_0006" = 'none'::text WHERE t."f_0006" IS NULL;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0006" SET NOT NULL;
 
