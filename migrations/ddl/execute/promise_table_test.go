@@ -141,7 +141,7 @@ func newFields() []promise {
 	})
 	list = append(list, promise{
 		name: "add_field reference with a default that is no row", change: `{"op": "add_field", "form": "p", "field": "x", "type": "reference", "references": "q", "default": 999}`,
-		field: "x", columns: addsX, after: always("999"), inTheWay: everyRow, path: "operations[0].default", bad: map[string]*string{}, states: []string{foreignKey}, breaks: []string{foreignKey},
+		field: "x", columns: addsX, after: always("999"), always: true, path: "operations[0].default", message: "form q has no row 999",
 	})
 	reference("to many", `, "many": true`, promise{})
 	return list
@@ -484,7 +484,7 @@ func conversionPromises() []promise {
 	add("doc", `"type": "long_text"`, "text", "stop", same, promise{tries: tries("doc", "'what'", "what", "", "")})
 	add("opt", `"type": "integer"`, "bigint", "stop", toInteger, promise{tries: append(tries("opt", "5", "5", "", ""), try{set: map[string]string{"opt": "-"}, want: "5"}, try{set: map[string]string{"opt": "NULL"}, want: "-"})})
 	list = append(list, promise{
-		name: "change_type of what a formula reads", change: `{"op": "change_type", "form": "p", "field": "amount", "type": "long_text"}`, always: true, path: "operations[0].type", message: "formula total",
+		name: "change_type of what a formula reads", change: `{"op": "change_type", "form": "p", "field": "amount", "type": "long_text"}`, always: true, path: "operations[0]", message: "formula total",
 	}, promise{
 		name: "change_type of a text to json", change: `{"op": "change_type", "form": "p", "field": "note", "type": "json"}`, always: true, path: "operations[0].type", message: "cannot become a json",
 	}, promise{
