@@ -13,14 +13,22 @@ import (
 // connection each time.
 const linger = 10 * time.Second
 
+// changes says which changes of an operation a watcher wants to hear of.
+type changes int
+
+const (
+	everyChange changes = iota
+	lastChange          // that it has ended or is parked: whoever waits for that need not read it in between
+)
+
 // hub shares one LISTEN connection among all watchers of a client. It holds the connection only while somebody watches, or has just done so.
 type hub struct {
 	pool *pgxpool.Pool
 
 	mu       sync.Mutex
-	watchers map[string]map[chan struct{}]bool
-	stop     context.CancelFunc // of the running listener, nil without one
-	idle     *time.Timer        // stops it, nil while somebody watches
+	watchers map[string]map[chan struct{}]bool // true: is woken only when the operation has ended or is parked
+	stop     context.CancelFunc                // of the running listener, nil without one
+	idle     *time.Timer                       // stops it, nil while somebody watches
 }
 
 func newHub(pool *pgxpool.Pool) *hub {
@@ -28,14 +36,14 @@ func newHub(pool *pgxpool.Pool) *hub {
 }
 
 // subscribe returns a channel that is signalled when the operation may have changed, and its end.
-func (h *hub) subscribe(id string) (<-chan struct{}, func()) {
+func (h *hub) subscribe(id string, want changes) (<-chan struct{}, func()) {
 	woken := make(chan struct{}, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watchers[id] == nil {
 		h.watchers[id] = map[chan struct{}]bool{}
 	}
-	h.watchers[id][woken] = true
+	h.watchers[id][woken] = want == lastChange
 	if h.idle != nil {
 		h.idle.Stop()
 		h.idle = nil
@@ -110,19 +118,22 @@ func (h *hub) listenOnce(ctx context.Context) {
 			return
 		}
 		var change struct {
-			ID string `json:"id"`
+			ID    string `json:"id"`
+			State State  `json:"state"`
 		}
 		if json.Unmarshal([]byte(n.Payload), &change) == nil {
-			h.wake(change.ID)
+			h.wake(change.ID, change.State)
 		}
 	}
 }
 
-func (h *hub) wake(id string) {
+func (h *hub) wake(id string, state State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for woken := range h.watchers[id] {
-		signal(woken)
+	for woken, last := range h.watchers[id] {
+		if !last || state.rests() {
+			signal(woken)
+		}
 	}
 }
 

@@ -33,6 +33,9 @@ func (s State) Final() bool {
 	return s == StateSucceeded || s == StateFailed || s == StateCancelled
 }
 
+// rests says whether nothing more happens by itself.
+func (s State) rests() bool { return s.Final() || s == StateParked }
+
 // Progress counts steps or rows. A Total of zero means that it is not known.
 type Progress struct {
 	Done  int64 `json:"done"`

@@ -13,8 +13,12 @@ const pollEvery = 500 * time.Millisecond
 // Watch yields an operation now and at every change until it has ended or is parked. A change of state is seen within
 // milliseconds, progress within half a second. An error of the control database is yielded and ends the watch.
 func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Operation, error] {
+	return c.watch(ctx, id, everyChange)
+}
+
+func (c *Client) watch(ctx context.Context, id string, want changes) iter.Seq2[Operation, error] {
 	return func(yield func(Operation, error) bool) {
-		woken, stop := c.hub.subscribe(id)
+		woken, stop := c.hub.subscribe(id, want)
 		defer stop()
 		poll := time.NewTicker(pollEvery)
 		defer poll.Stop()
@@ -31,7 +35,7 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Operation, erro
 					return
 				}
 			}
-			if op.State.Final() || op.State == StateParked {
+			if op.State.rests() {
 				return
 			}
 			select {
@@ -49,7 +53,7 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Operation, erro
 // only an error of the watch itself is an error here.
 func (c *Client) Wait(ctx context.Context, id string) (Operation, error) {
 	var last Operation
-	for op, err := range c.Watch(ctx, id) {
+	for op, err := range c.watch(ctx, id, lastChange) {
 		if op.ID != "" {
 			last = op
 		}
