@@ -107,7 +107,7 @@ func fill(t *testing.T, f *fleettest.Fleet, n int) []string {
 		op, err := f.Jobs.Wait(ctx, id)
 		cancel()
 		require.NoError(t, err)
-		require.Equal(t, jobs.StateSucceeded, op.State)
+		require.Equal(t, jobs.StateSucceeded, op.State, "%+v", op.Error)
 		urls[i], err = f.Registry.TenantURL(t.Context(), tenantIDs[i], tenants.RoleMigrator, true)
 		require.NoError(t, err)
 	}
