@@ -101,21 +101,15 @@ func nextSize(size, rows int64, took, want time.Duration) int64 {
 	return min(max(next, leastBatch), mostBatch)
 }
 
-// lazyCommitSQL has a batch's commit not wait for the disk: its rows are let go sooner. A server that dies loses the last batches together with the
-// record of how far the fill was, so the next call does them again; the record of the whole step waits for the disk, and all before it. Where
-// a standby confirms commits, a batch waits for that as everybody does: else the application's next commit would wait for all of it.
-const lazyCommitSQL = `
-SELECT set_config('synchronous_commit', 'off', true)
-WHERE current_setting('synchronous_standby_names') = ''`
-
 // anyPlanSQL lets a batch be planned for its own size, whatever the session prefers.
 var anyPlanSQL = gentle.Command{SQL: "SET LOCAL plan_cache_mode = auto"}
 
-// fillBatch changes one batch and records how far that is, in one transaction.
+// fillBatch changes one batch and records how far that is, in one transaction. Its commit waits for the disk, and so counts as a part of the time that a batch
+// may take: one that did not would write more than the disk takes, and the application's commits would wait for all of it.
 func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (batch, error) {
 	commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
 	commands = append(commands, gentle.TransactionTimeouts(rowTimeout, statementTimeout)...)
-	commands = append(commands, gentle.Command{SQL: lazyCommitSQL}, anyPlanSQL, gentle.Command{
+	commands = append(commands, anyPlanSQL, gentle.Command{
 		SQL: step.SQL[0], Args: []string{strconv.FormatInt(s.change.lastKey, 10), strconv.FormatInt(size, 10)}, Keep: true,
 	})
 	replies, err := s.Exchange(ctx, commands)
