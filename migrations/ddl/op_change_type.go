@@ -157,7 +157,8 @@ func (b *builder) renewDefault(form *Form, field *Field) {
 // resync has the trigger that keeps a former column in step convert to what the field's type is now.
 func (b *builder) resync(form *Form, field *Field) {
 	if former := b.synced(field); former != nil {
-		b.commit(form.Table, syncOf(form, field, *former).both()...)
+		sync := syncOf(form, field, *former)
+		b.commit(form.Table, append(sync.both(), sync.defaults())...)
 	}
 }
 
@@ -227,7 +228,8 @@ func (b *builder) endSync(form *Form, field *Field) (also []string) {
 		if former.Sync == "" {
 			continue
 		}
-		b.commit(form.Table, syncOf(form, field, *former).drop()...)
+		sync := syncOf(form, field, *former)
+		b.commit(form.Table, append(sync.drop(), "ALTER TABLE "+data(form.Table)+" ALTER COLUMN "+ident(former.Column)+" DROP DEFAULT")...)
 		b.note("column %s of field %s is not written any more", former.Column, field.Key)
 		former.Sync = ""
 		also = append(also, former.Column)
@@ -237,7 +239,6 @@ func (b *builder) endSync(form *Form, field *Field) (also []string) {
 
 // swap makes another column the field's: with its CHECK, its indexes, its NOT NULL and its default; the former one stays, and is kept in step.
 func (b *builder) swap(form *Form, field *Field, sync twin, now, former Former) {
-	table := data(form.Table)
 	was := *field
 	field.Column, field.Spec, field.Constraint, field.Default = now.Column, now.Spec, now.Constraint, now.Default
 	if field.Constraint == "" {
@@ -264,11 +265,11 @@ func (b *builder) swap(form *Form, field *Field, sync twin, now, former Former) 
 		b.requireColumn(form, field.Column, func() {})
 		b.commit(form.Table, alterColumn(form, &was, "DROP NOT NULL"))
 	}
-	if was.Default != nil {
-		b.commit(form.Table, alterColumn(form, &was, "DROP DEFAULT"))
+	if field.Default != nil {
 		constant, _ := field.Spec.constant(field.Default)
-		b.commit(form.Table, "ALTER TABLE "+table+" ALTER COLUMN "+ident(field.Column)+" SET DEFAULT "+constant)
+		b.commit(form.Table, alterColumn(form, field, "SET DEFAULT "+constant))
 	}
-	b.commit(form.Table, sync.both()...)
+	sync.standin = standin(field, former.Spec)
+	b.commit(form.Table, append(sync.both(), sync.defaults())...)
 	field.Former = append(field.Former, former)
 }

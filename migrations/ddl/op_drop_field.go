@@ -53,6 +53,9 @@ func (o *DropField) plan(b *builder) {
 		}
 	}
 	field.Dropped, field.PurgeAfter = new(b.facts.Now), new(b.purgeAfter())
+	if field.Default != nil {
+		b.resync(form, field)
+	}
 }
 
 // alterColumn is an ALTER COLUMN of a field.

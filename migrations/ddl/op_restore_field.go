@@ -41,6 +41,7 @@ func (o *RestoreField) plan(b *builder) {
 	if field.Default != nil {
 		constant, _ := field.Spec.constant(field.Default)
 		b.commit(form.Table, alterColumn(form, field, "SET DEFAULT "+constant))
+		b.resync(form, field)
 	}
 	if field.Required {
 		field.Required = false

@@ -45,8 +45,9 @@ func (o *SetDefault) plan(b *builder) {
 	if isNull(o.Default) {
 		field.Default = nil
 		b.commit(form.Table, alterColumn(form, field, "DROP DEFAULT"))
-		return
+	} else {
+		field.Default = o.Default
+		b.commit(form.Table, alterColumn(form, field, "SET DEFAULT "+constant))
 	}
-	field.Default = o.Default
-	b.commit(form.Table, alterColumn(form, field, "SET DEFAULT "+constant))
+	b.resync(form, field)
 }

@@ -58,7 +58,7 @@ var alterations = []string{
 
 var (
 	physical  = regexp.MustCompile(`^[dfjiucnrls]_[0-9a-z]{4,}$`)
-	ourWords  = []string{"form_data", "form_views", "form_trash", "id", "created_at", "updated_at", "from_id", "to_id", "t", "j", "k", "e", "n", "upto", "changed", "alike", "example", "last", "new", "old", "trigger", "plpgsql", "tg_op", "f"}
+	ourWords  = []string{"form_data", "form_views", "form_trash", "id", "created_at", "updated_at", "from_id", "to_id", "t", "j", "k", "e", "n", "upto", "changed", "alike", "example", "last", "between", "new", "old", "trigger", "plpgsql", "tg_op", "f"}
 	functions = []string{
 		"pg_catalog", "now", "char_length", "max", "count", "array_agg", "left", "coalesce", "sum", "min", "concat_ws", "btrim", "substr", "make_date", "date_part", "extract", "lower", "upper", "round", "abs",
 		"trunc", "to_char", "array_to_string", "cardinality", "timezone", "nullif", "isfinite", "ceil", "floor", "least", "greatest", "length", "ltrim", "rtrim", "pg_column_size",

@@ -77,7 +77,11 @@ func (s *script) table(form *Form) {
 		}
 		columns = append(columns, column{field.Column, definition})
 		for _, former := range field.Former {
-			columns = append(columns, column{former.Column, former.Spec.column()})
+			definition := former.Spec.column()
+			if standin := standin(field, former.Spec); former.Sync != "" && standin != "" {
+				definition += " DEFAULT " + standin
+			}
+			columns = append(columns, column{former.Column, definition})
 		}
 	}
 	slices.SortFunc(columns, func(a, b column) int { return byNumber(a.name, b.name) })

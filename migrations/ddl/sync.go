@@ -14,13 +14,27 @@ type twin struct {
 	from, to Spec
 	// old is what applications write that do not know of the change, new what others do.
 	old, new string
+	// standin is what old has in a row for which nobody names it, once the change is visible: the field's default, as a value of the former type; "" is NULL.
+	standin string
 	// also are columns that a trigger writes old from: a statement that names one of them sets old as well.
 	also []string
 }
 
 // syncOf is the twin of a field and one of its former columns.
 func syncOf(form *Form, field *Field, former Former) twin {
-	return twin{table: form.Table, name: former.Sync, from: former.Spec, to: field.Spec, old: former.Column, new: field.Column}
+	return twin{
+		table: form.Table, name: former.Sync, from: former.Spec, to: field.Spec, old: former.Column, new: field.Column, standin: standin(field, former.Spec),
+	}
+}
+
+// standin writes a field's default as a value of another type, "" when there is none.
+func standin(field *Field, of Spec) string {
+	if field.Default == nil || field.Dropped != nil {
+		return ""
+	}
+	constant, _ := field.Spec.constant(field.Default)
+	sql, _ := convert(field.Spec, of, constant)
+	return sql
 }
 
 func (t twin) function() string { return ident(DataSchema, t.name) }
@@ -44,7 +58,7 @@ func (t twin) follow() []string {
 }
 
 // both has each column follow the other: once the change is visible, who has not heard of it yet writes the old one. An insert of
-// such a writer has a value in the old column, which has no default any more; everybody else's has none.
+// such a writer has something else in the old column than the standin, which is its default now; where they are alike, both columns agree anyway.
 func (t twin) both() []string {
 	o, n := ident(t.old), ident(t.new)
 	forth, _ := convert(t.from, t.to, "NEW."+o)
@@ -54,7 +68,7 @@ func (t twin) both() []string {
 		follow = "NULL" // there is no way back: the old column keeps what it had
 	}
 	return t.trigger(o+", "+n, fmt.Sprintf(`  IF TG_OP = 'INSERT' THEN
-    IF NEW.%[1]s IS NOT NULL THEN
+    IF NEW.%[1]s IS DISTINCT FROM (%[5]s) THEN
       NEW.%[2]s := %[3]s;
     ELSE
       %[4]s;
@@ -63,7 +77,16 @@ func (t twin) both() []string {
     %[4]s;
   ELSIF NEW.%[1]s IS DISTINCT FROM OLD.%[1]s THEN
     NEW.%[2]s := %[3]s;
-  END IF;`, o, n, forth, follow))
+  END IF;`, o, n, forth, follow, or(t.standin, "NULL")))
+}
+
+// defaults gives the old column its standin, or takes it away.
+func (t twin) defaults() string {
+	alter := "ALTER TABLE " + data(t.table) + " ALTER COLUMN " + ident(t.old)
+	if t.standin == "" {
+		return alter + " DROP DEFAULT"
+	}
+	return alter + " SET DEFAULT " + t.standin
 }
 
 func (t twin) drop() []string {

@@ -85,15 +85,9 @@ func (on *content) row(id int) row {
 	}
 }
 
-// goodRow is one that nothing refuses, and that no other row is like. It has a value where there is a default: the trigger of a conversion takes a
-// NULL in the old column for a writer that does not name it, which docs/forms.md tells.
+// goodRow is one that nothing refuses, and that no other row is like.
 func goodRow(n int) row {
-	return func(key string) *string {
-		if key == "opt" {
-			return new(strconv.Itoa(n))
-		}
-		return cleanValue(key, n)
-	}
+	return func(key string) *string { return cleanValue(key, n) }
 }
 
 // filler makes rows as long as they are in life.

@@ -23,12 +23,11 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
       NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
@@ -42,6 +41,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" SET DEFAULT CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -105,12 +105,11 @@ FROM "form_data"."d_0003" AS t
 WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
 -- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
       NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
@@ -124,6 +123,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" SET DEFAULT CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -170,12 +170,11 @@ END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN btrim(t."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(t."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(t."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) WHEN substr(btrim(t."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(t."f_0009"), 4)::integer, substr(btrim(t."f_0009"), 6, 2)::integer, substr(btrim(t."f_0009"), 9, 2)::integer) END END WHERE t."f_0009" IS NOT NULL AND t."f_000w" IS NULL;
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
       NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
@@ -189,6 +188,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" SET DEFAULT CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -242,12 +242,11 @@ WITH upto AS MATERIALIZED (
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), NULL::bigint[];
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 DROP VIEW "form_views"."Projects";
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '2026-11-27'::date;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_0009"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_0009"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) WHEN substr(btrim(NEW."f_0009"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_0009"), 4)::integer, substr(btrim(NEW."f_0009"), 6, 2)::integer, substr(btrim(NEW."f_0009"), 9, 2)::integer) END END;
     ELSE
       NEW."f_0009" := CASE WHEN NEW."f_000w" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000w")::timestamp, 'YYYY-MM-DD') END;
@@ -261,6 +260,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" SET DEFAULT CASE WHEN '2026-11-27'::date BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char(('2026-11-27'::date)::timestamp, 'YYYY-MM-DD') END;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -308,7 +308,7 @@ ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
     ELSE
       NEW."f_0009" := (NEW."f_000w")::text;
@@ -322,6 +322,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -379,7 +380,7 @@ ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0009" IS NOT NULL THEN
+    IF NEW."f_0009" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN btrim(NEW."f_0009") ~ '^[+-]?[0-9]{1,30}$' THEN CASE WHEN btrim(NEW."f_0009")::numeric = trunc(btrim(NEW."f_0009")::numeric) AND btrim(NEW."f_0009")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (btrim(NEW."f_0009")::numeric)::bigint END END;
     ELSE
       NEW."f_0009" := (NEW."f_000w")::text;
@@ -393,6 +394,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0009", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0009" DROP DEFAULT;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -432,7 +434,7 @@ UPDATE "form_data"."d_0003" AS t SET "f_000w" = (t."f_0007")::bigint WHERE t."f_
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0007" IS NOT NULL THEN
+    IF NEW."f_0007" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := (NEW."f_0007")::bigint;
     ELSE
       NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
@@ -446,6 +448,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0007" DROP DEFAULT;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -495,7 +498,7 @@ DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_0007" IS NOT NULL THEN
+    IF NEW."f_0007" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := (NEW."f_0007")::bigint;
     ELSE
       NEW."f_0007" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -2147483648 AND 2147483647 THEN ((NEW."f_000w")::numeric)::integer END;
@@ -509,6 +512,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_0007", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_0007" DROP DEFAULT;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -557,7 +561,7 @@ DROP INDEX "form_data"."i_000g";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000f" IS NOT NULL THEN
+    IF NEW."f_000f" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
     ELSE
       NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
@@ -571,6 +575,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000f" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -639,7 +644,7 @@ DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000f" IS NOT NULL THEN
+    IF NEW."f_000f" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN (NEW."f_000f")::numeric = round((NEW."f_000f")::numeric, 2) AND abs((NEW."f_000f")::numeric) < 10000000000000000 THEN ((NEW."f_000f")::numeric)::numeric(18,2) END;
     ELSE
       NEW."f_000f" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
@@ -653,6 +658,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000f", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000f" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000f" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -719,12 +725,11 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "u_000j";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_000x";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET NOT NULL;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP NOT NULL;
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '7'::numeric(20,0);
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000h" IS NOT NULL THEN
+    IF NEW."f_000h" IS DISTINCT FROM (CASE WHEN ('7'::numeric(20,0))::numeric = trunc(('7'::numeric(20,0))::numeric) AND ('7'::numeric(20,0))::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (('7'::numeric(20,0))::numeric)::bigint END) THEN
       NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
     ELSE
       NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
@@ -738,6 +743,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" SET DEFAULT CASE WHEN ('7'::numeric(20,0))::numeric = trunc(('7'::numeric(20,0))::numeric) AND ('7'::numeric(20,0))::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (('7'::numeric(20,0))::numeric)::bigint END;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -826,12 +832,11 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000x" UNIQUE USING INDEX "u_0
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET NOT NULL;
 ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_000w";
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP NOT NULL;
-ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" DROP DEFAULT;
 ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000w" SET DEFAULT '7'::numeric(20,0);
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000h" IS NOT NULL THEN
+    IF NEW."f_000h" IS DISTINCT FROM (CASE WHEN ('7'::numeric(20,0))::numeric = trunc(('7'::numeric(20,0))::numeric) AND ('7'::numeric(20,0))::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (('7'::numeric(20,0))::numeric)::bigint END) THEN
       NEW."f_000w" := CASE WHEN (NEW."f_000h")::numeric = round((NEW."f_000h")::numeric, 0) AND abs((NEW."f_000h")::numeric) < 100000000000000000000 THEN ((NEW."f_000h")::numeric)::numeric(20,0) END;
     ELSE
       NEW."f_000h" := CASE WHEN (NEW."f_000w")::numeric = trunc((NEW."f_000w")::numeric) AND (NEW."f_000w")::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN ((NEW."f_000w")::numeric)::bigint END;
@@ -845,6 +850,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000h", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000h" SET DEFAULT CASE WHEN ('7'::numeric(20,0))::numeric = trunc(('7'::numeric(20,0))::numeric) AND ('7'::numeric(20,0))::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN (('7'::numeric(20,0))::numeric)::bigint END;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000h" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a decimal'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -979,10 +985,11 @@ CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000p"
 UPDATE "form_data"."d_0003" AS t SET "f_000w" = CASE WHEN t."f_000v" < '294277-01-01'::date OR t."f_000v" = 'infinity'::date THEN (t."f_000v")::timestamp AT TIME ZONE 'UTC' END WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
 DROP TRIGGER "s_000v" ON "form_data"."d_0003";
 DROP FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000p" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000v" IS NOT NULL THEN
+    IF NEW."f_000v" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
     ELSE
       NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
@@ -996,6 +1003,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000v" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date_time'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -1062,10 +1070,11 @@ WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL;
 DROP VIEW "form_views"."Projects";
 DROP TRIGGER "s_000v" ON "form_data"."d_0003";
 DROP FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000p" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION "form_data"."s_000w"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000v" IS NOT NULL THEN
+    IF NEW."f_000v" IS DISTINCT FROM (NULL) THEN
       NEW."f_000w" := CASE WHEN NEW."f_000v" < '294277-01-01'::date OR NEW."f_000v" = 'infinity'::date THEN (NEW."f_000v")::timestamp AT TIME ZONE 'UTC' END;
     ELSE
       NEW."f_000v" := (NEW."f_000w" AT TIME ZONE 'UTC')::date;
@@ -1079,6 +1088,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000w" BEFORE INSERT OR UPDATE OF "f_000v", "f_000w" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000w"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000v" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000w" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows written meanwhile cannot become a date_time'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",

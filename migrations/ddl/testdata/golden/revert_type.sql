@@ -17,7 +17,7 @@ DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000v" IS NOT NULL THEN
+    IF NEW."f_000v" IS DISTINCT FROM (NULL) THEN
       NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
     ELSE
       NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
@@ -31,6 +31,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000v", "f_000p" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000v" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000p" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows have been written meanwhile with a value that was no long_text'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
@@ -74,7 +75,7 @@ DROP VIEW "form_views"."Projects";
 CREATE OR REPLACE FUNCTION "form_data"."s_000v"() RETURNS trigger LANGUAGE plpgsql AS $sync$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW."f_000v" IS NOT NULL THEN
+    IF NEW."f_000v" IS DISTINCT FROM (NULL) THEN
       NEW."f_000p" := CASE WHEN NEW."f_000v" BETWEEN '0001-01-01' AND '9999-12-31' THEN to_char((NEW."f_000v")::timestamp, 'YYYY-MM-DD') END;
     ELSE
       NEW."f_000v" := CASE WHEN btrim(NEW."f_000p") ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' THEN CASE WHEN left(btrim(NEW."f_000p"), 4) = '0000' THEN NULL WHEN substr(btrim(NEW."f_000p"), 9, 2) <= '28' THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) WHEN substr(btrim(NEW."f_000p"), 9, 2)::integer <= extract(day FROM make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, 1) + interval '1 month - 1 day') THEN make_date(left(btrim(NEW."f_000p"), 4)::integer, substr(btrim(NEW."f_000p"), 6, 2)::integer, substr(btrim(NEW."f_000p"), 9, 2)::integer) END END;
@@ -88,6 +89,7 @@ BEGIN
 END
 $sync$;
 CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000v", "f_000p" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ALTER COLUMN "f_000v" DROP DEFAULT;
 DO $guard$ BEGIN PERFORM set_config('enable_seqscan', 'off', true); IF EXISTS (SELECT FROM "form_data"."d_0003" AS t WHERE t."f_000v" IS NOT NULL AND t."f_000p" IS NULL) THEN RAISE check_violation USING MESSAGE = 'rows have been written meanwhile with a value that was no long_text'; END IF; END $guard$;
 CREATE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
