@@ -23,5 +23,8 @@
 // transaction with everything that people see, and the registry) and after (what is left over goes). So a change is
 // cancelled, or fails, as if it had never begun; and several operations become visible at once.
 //
+// Operations of one change may meet on a field or a form. What does not go together is refused (claims.go); for the others a builder knows what a
+// column will have in it before it is made or filled (builder.reads), because probes run before the first step.
+//
 // A step on a small table is a part of one transaction, together with its neighbours: a change of a small form is one commit.
 package ddl
