@@ -45,11 +45,11 @@ func (p Policy) Validate() error {
 type Outcome int
 
 const (
-	// Unverified: nobody has restored it yet, or that was inconclusive.
+	// Unverified says that nobody has restored it yet, or that was inconclusive.
 	Unverified Outcome = iota
-	// Verified: it was restored, and was what its manifest says.
+	// Verified says that it was restored, and was what its manifest says.
 	Verified
-	// Failed: it does not restore, or not to what it should be.
+	// Failed says that it does not restore, or not to what it should be.
 	Failed
 )
 

@@ -52,18 +52,22 @@ func TestPolicies(t *testing.T) {
 		"none is verified":    {retention.Policy{Last: 1}, nightly(3, retention.Unverified), []string{"2026-11-27", "2026-11-26", "2026-11-25"}},
 		"last":                {retention.Policy{Last: 2}, nightly(5, retention.Verified), []string{"2026-11-27", "2026-11-26"}},
 		"daily and weekly": {
-			retention.Policy{Daily: 3, Weekly: 3}, nightly(60, retention.Verified),
+			retention.Policy{Daily: 3, Weekly: 3},
+			nightly(60, retention.Verified),
 			[]string{"2026-11-27", "2026-11-26", "2026-11-25", "2026-11-22", "2026-11-15"},
 		},
 		"monthly and yearly": {
-			retention.Policy{Monthly: 3, Yearly: 2}, nightly(400, retention.Verified),
+			retention.Policy{Monthly: 3, Yearly: 2},
+			nightly(400, retention.Verified),
 			[]string{"2026-11-27", "2026-10-31", "2026-09-30", "2025-12-31"},
 		},
 		"days without a backup do not count": {
 			retention.Policy{Daily: 3},
 			[]retention.Backup{
-				{ID: "a", At: at("2026-11-27 02:00:00"), Outcome: retention.Verified}, {ID: "b", At: at("2026-03-01 02:00:00"), Outcome: retention.Verified},
-				{ID: "c", At: at("2025-03-01 02:00:00"), Outcome: retention.Verified}, {ID: "d", At: at("2025-02-01 02:00:00"), Outcome: retention.Verified},
+				{ID: "a", At: at("2026-11-27 02:00:00"), Outcome: retention.Verified},
+				{ID: "b", At: at("2026-03-01 02:00:00"), Outcome: retention.Verified},
+				{ID: "c", At: at("2025-03-01 02:00:00"), Outcome: retention.Verified},
+				{ID: "d", At: at("2025-02-01 02:00:00"), Outcome: retention.Verified},
 			},
 			[]string{"a", "b", "c"},
 		},
@@ -71,14 +75,16 @@ func TestPolicies(t *testing.T) {
 			retention.Policy{Daily: 2},
 			[]retention.Backup{
 				{ID: "today", At: at("2026-11-27 02:00:00"), Outcome: retention.Verified},
-				{ID: "evening", At: at("2026-11-26 20:00:00")}, {ID: "morning", At: at("2026-11-26 08:00:00"), Outcome: retention.Verified},
+				{ID: "evening", At: at("2026-11-26 20:00:00")},
+				{ID: "morning", At: at("2026-11-26 08:00:00"), Outcome: retention.Verified},
 			},
 			[]string{"today", "morning"},
 		},
 		"failed ones count for nothing": {
 			retention.Policy{Last: 1, Daily: 2},
 			[]retention.Backup{
-				{ID: "bad", At: at("2026-11-27 02:00:00"), Outcome: retention.Failed}, {ID: "good", At: at("2026-11-26 02:00:00"), Outcome: retention.Verified},
+				{ID: "bad", At: at("2026-11-27 02:00:00"), Outcome: retention.Failed},
+				{ID: "good", At: at("2026-11-26 02:00:00"), Outcome: retention.Verified},
 				{ID: "older", At: at("2026-11-25 02:00:00"), Outcome: retention.Verified},
 			},
 			[]string{"good", "older"},
@@ -86,7 +92,8 @@ func TestPolicies(t *testing.T) {
 		"held, also a failed one": {
 			retention.Policy{Last: 1},
 			[]retention.Backup{
-				{ID: "new", At: at("2026-11-27 02:00:00"), Outcome: retention.Verified}, {ID: "old", At: at("2020-01-01 02:00:00"), Held: true},
+				{ID: "new", At: at("2026-11-27 02:00:00"), Outcome: retention.Verified},
+				{ID: "old", At: at("2020-01-01 02:00:00"), Held: true},
 				{ID: "bad", At: at("2019-01-01 02:00:00"), Held: true, Outcome: retention.Failed},
 			},
 			[]string{"new", "old", "bad"},
@@ -103,7 +110,8 @@ func TestPolicies(t *testing.T) {
 			retention.Policy{Daily: 9},
 			[]retention.Backup{
 				{ID: "quiet", At: at("2026-11-20 02:00:00"), Until: at("2026-11-27 02:00:00"), Outcome: retention.Verified},
-				{ID: "before", At: at("2026-11-19 02:00:00"), Outcome: retention.Verified}, {ID: "long before", At: at("2026-11-18 02:00:00"), Outcome: retention.Verified},
+				{ID: "before", At: at("2026-11-19 02:00:00"), Outcome: retention.Verified},
+				{ID: "long before", At: at("2026-11-18 02:00:00"), Outcome: retention.Verified},
 			},
 			[]string{"quiet", "before"},
 		},
