@@ -4,14 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants"
 )
 
 // controlLock is the key of the session advisory lock that lets one process at a time migrate a control database.
@@ -126,29 +126,13 @@ func runControl(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	if err != nil {
 		return ran, fmt.Errorf("read grants: %w", err)
 	}
-	if err := retryCatalog(ctx, func() error {
+	if err := tenants.RetryCatalog(ctx, func() error {
 		_, err := conn.Exec(ctx, string(grants))
 		return err //nolint:wrapcheck // wrapped below, the retry looks at it first
 	}); err != nil {
 		return ran, fmt.Errorf("grant: %w", err)
 	}
 	return ran, nil
-}
-
-// retryCatalog runs a change of shared catalogs again while other databases' sessions change the same row:
-// PostgreSQL answers that race with the internal error "tuple concurrently updated".
-func retryCatalog(ctx context.Context, change func() error) error {
-	for try := 1; ; try++ {
-		err := change()
-		if err == nil || try == 20 || !strings.Contains(err.Error(), "tuple concurrently") {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(time.Duration(try) * 20 * time.Millisecond):
-		}
-	}
 }
 
 func appliedControl(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {

@@ -40,7 +40,7 @@ func TestVerifierLogsIn(t *testing.T) {
 		_, err = admin.Exec(ctx, "CREATE ROLE "+tenants.Ident(role)+" LOGIN PASSWORD "+tenants.Literal(verifier))
 		require.NoError(t, err)
 		shared := func(sql string) {
-			require.NoError(t, fleettest.RetryCatalog(ctx, func() error {
+			require.NoError(t, tenants.RetryCatalog(ctx, func() error {
 				_, err := admin.Exec(ctx, sql)
 				return err
 			}))

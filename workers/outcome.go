@@ -141,16 +141,10 @@ func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	// PostgreSQL answers two sessions that change one row of a shared catalog, or of which one drops what the other is about, with an internal
-	// error; the next try finds it free, or gone.
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "XX000" &&
-		(strings.HasPrefix(pg.Message, "tuple concurrently") || strings.HasPrefix(pg.Message, "cache lookup failed for")) {
-		return true
-	}
 	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
 		return true
 	}
-	return errors.Is(err, provision.ErrTemplateLost) || gentle.Classify(err) != gentle.Permanent
+	return errors.Is(err, provision.ErrTemplateLost) || tenants.IsCatalogRace(err) || gentle.Classify(err) != gentle.Permanent
 }
 
 // problemOf says an error in the ledger's form.

@@ -294,7 +294,7 @@ func dropProvisioner(t *testing.T, adminURL string, node tenants.Node) {
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
 	for _, role := range []string{node.TemplateRole(), node.Provisioner} {
-		require.NoError(t, fleettest.RetryCatalog(t.Context(), func() error {
+		require.NoError(t, tenants.RetryCatalog(t.Context(), func() error {
 			_, err := conn.Exec(t.Context(), fmt.Sprintf(`DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = %[2]s) THEN DROP OWNED BY %[1]s; DROP ROLE %[1]s; END IF; END $$`,
 				tenants.Ident(role), tenants.Literal(role)))
 			return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -234,18 +233,11 @@ func makeProvisioner(ctx context.Context, admin *pgx.Conn, node tenants.Node, pa
 		fmt.Sprintf("GRANT pg_signal_backend, pg_read_all_stats TO %s;", provisioner) +
 		"REVOKE ALL ON DATABASE postgres FROM PUBLIC; REVOKE ALL ON DATABASE template1 FROM PUBLIC;" +
 		fmt.Sprintf("REVOKE ALL ON DATABASE %[1]s FROM PUBLIC; GRANT CONNECT ON DATABASE %[1]s TO %[2]s;", maintenance, provisioner)
-	for try := 1; ; try++ {
-		_, err = admin.Exec(ctx, sql)
-		// Another installation that shares the server may change the same rows of pg_database right now.
-		if err == nil || try == 20 || !strings.Contains(err.Error(), "tuple concurrently") {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("make provisioner: %w", ctx.Err())
-		case <-time.After(time.Duration(try) * 20 * time.Millisecond):
-		}
-	}
+	// Another installation that shares the server may change the same rows of pg_database right now.
+	err = tenants.RetryCatalog(ctx, func() error {
+		_, err := admin.Exec(ctx, sql)
+		return err //nolint:wrapcheck // wrapped below
+	})
 	if err != nil {
 		return fmt.Errorf("make provisioner: %w", err)
 	}

@@ -259,7 +259,7 @@ func (f *Fleet) clean(t testing.TB, server string, node tenants.Node) {
 	databases, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
 	do := func(sql string) {
-		require.NoError(t, RetryCatalog(ctx, func() error {
+		require.NoError(t, tenants.RetryCatalog(ctx, func() error {
 			_, err := conn.Exec(ctx, sql)
 			return err
 		}))
@@ -276,22 +276,6 @@ func (f *Fleet) clean(t testing.TB, server string, node tenants.Node) {
 		if there {
 			do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = " + tenants.Literal(role))
 			do("DROP OWNED BY " + tenants.Ident(role) + "; DROP ROLE " + tenants.Ident(role))
-		}
-	}
-}
-
-// RetryCatalog runs a change of a server's shared catalogs again while others, such as sessions whose worker was killed, change or
-// drop what it is about: PostgreSQL answers these races with internal errors.
-func RetryCatalog(ctx context.Context, change func() error) error {
-	for try := 1; ; try++ {
-		err := change()
-		if err == nil || try == 50 || !strings.Contains(err.Error(), "tuple concurrently") && !strings.Contains(err.Error(), "cache lookup failed") {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
 		}
 	}
 }
@@ -321,7 +305,7 @@ func drop(t testing.TB, server, name string) {
 	conn, err := pgx.Connect(ctx, server)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(ctx) }()
-	require.NoError(t, RetryCatalog(ctx, func() error {
+	require.NoError(t, tenants.RetryCatalog(ctx, func() error {
 		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 		return err
 	}))
@@ -347,7 +331,7 @@ func APIURL(t testing.TB, f *Fleet) string {
 	const password = "tenantry-api-of-the-tests"
 	verifier, err := tenants.Verifier(password)
 	require.NoError(t, err)
-	err = RetryCatalog(t.Context(), func() error {
+	err = tenants.RetryCatalog(t.Context(), func() error {
 		_, err := f.Pool.Exec(t.Context(), "ALTER ROLE tenantry_api PASSWORD "+tenants.Literal(verifier))
 		return err
 	})

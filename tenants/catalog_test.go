@@ -1,4 +1,4 @@
-package fleettest_test
+package tenants_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
@@ -40,7 +41,7 @@ func TestRetryCatalog(t *testing.T) {
 	run(other, "BEGIN", "ALTER DATABASE {}_1 CONNECTION LIMIT 7") // DROP OWNED waits for its end
 	met := make(chan error, 2)
 	go func() {
-		met <- fleettest.RetryCatalog(ctx, func() error {
+		met <- tenants.RetryCatalog(ctx, func() error {
 			_, err := dropping.Exec(ctx, "DROP OWNED BY "+name)
 			if err != nil {
 				met <- err
