@@ -53,7 +53,6 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	}
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
-	passed := announcing(ctx, r)
 	opts := execute.Options{
 		OperationID:  r.ID,
 		RequestedBy:  r.RequestedBy,
@@ -63,11 +62,15 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		PlanID:       a.Plan,
 		Pause:        r.pauseAsked.Load,
 		Progress:     progress,
-		Crash: func(point string) {
-			crashpoint.HitNamed(ctx, point)
-			passed(point)
+		Crash:        func(point string) { crashpoint.HitNamed(ctx, point) },
+		Kept:         true,
+		Visible: func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+			defer cancel()
+			if err := r.change(ctx, r.schemaChanged); err != nil {
+				r.log.Warn().Err(err).Msg("not announced that the change is visible; the end of the operation is")
+			}
 		},
-		Kept: true,
 	}
 	if r.Attempt() > 1 && r.ledger.cancelAsked(ctx, r.ID) {
 		err := t.inForms(ctx, r, home, opts, execute.Undo)
@@ -91,25 +94,6 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		return done{schema: !asBefore}, err
 	}
 	return done{result: result, schema: true}, nil
-}
-
-// announcing says that a change is visible as soon as it is, where there is something left to do: dropping an index of a large table may wait for others
-// for hours, and applications must not go by the old forms for so long. Where that is all, the end of the operation says it.
-func announcing(ctx context.Context, r *run) (passed func(point string)) {
-	visible := false
-	return func(point string) {
-		switch {
-		case point == execute.PointCommitted:
-			visible = true
-		case point == execute.PointStepBefore && visible:
-			visible = false
-			ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-			defer cancel()
-			if err := r.change(ctx, r.schemaChanged); err != nil {
-				r.log.Warn().Err(err).Msg("not announced that the change is visible; the end of the operation is")
-			}
-		}
-	}
 }
 
 // inForms calls execute with a session that an earlier run has left, or with a new one. One that was left may have ended meanwhile: when that

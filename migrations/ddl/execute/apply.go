@@ -225,11 +225,16 @@ func versions(plan *ddl.Plan) map[string]int64 {
 
 // run goes on with the steps from where the change is.
 func (s *session) run(ctx context.Context, plan *ddl.Plan) error {
+	told := false
 	for s.change.step < len(plan.Steps) {
+		step := plan.Steps[s.change.step]
+		if step.Phase == ddl.After && !told {
+			s.opts.Visible(ctx)
+			told = true
+		}
 		if s.opts.Pause() {
 			return ErrPaused
 		}
-		step := plan.Steps[s.change.step]
 		s.opts.Crash(PointStepBefore)
 		s.opts.Progress(s.change.rows, step.Rows, step.Title())
 		if err := s.step(ctx, plan, step); err != nil {

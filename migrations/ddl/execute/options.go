@@ -23,6 +23,9 @@ type Options struct {
 	// Kept, Name and IdleName are of a connection that is kept for more calls; see gentle.Options.
 	Kept           bool
 	Name, IdleName string
+	// Visible is called when the change is visible and something is left to do, such as dropping an index of a large table, which may wait for others for
+	// hours: who uses the forms must hear of it before. Another call that only goes on with what is left calls it again. Defaults to nothing.
+	Visible func(ctx context.Context)
 	// PlanID is the plan that somebody has agreed to: when another one would be made, nothing is, and the error is [ErrOutdated]. Defaults to "":
 	// any.
 	PlanID string
@@ -47,6 +50,9 @@ var errNoOperation = errors.New("OperationID is empty")
 func (o Options) withDefaults() Options {
 	if o.Fence == nil {
 		o.Fence = func(context.Context) error { return nil }
+	}
+	if o.Visible == nil {
+		o.Visible = func(context.Context) {}
 	}
 	if o.Pause == nil {
 		o.Pause = func() bool { return false }
