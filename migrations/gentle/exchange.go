@@ -57,16 +57,17 @@ func Exchange(ctx context.Context, conn *pgx.Conn, commands []Command) ([]Reply,
 // exchange sends commands in one round trip and collects the replies, one for each command. Commands up to a cut share
 // one implicit transaction unless they hold BEGIN. The error is the connection's: it is lost then, and what took effect
 // is not known. The server's refusals are in the replies. seen is called as replies arrive; plans are those of the session; both may be nil.
-func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, plans map[string]string, seen func(i int, r Reply)) ([]Reply, error) {
+func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, plans map[string]bool, seen func(i int, r Reply)) ([]Reply, error) {
 	pipeline := conn.StartPipeline(ctx)
 	planned := map[int]bool{} // commands that are preceded by their planning
+	sent := map[string]bool{} // and what was planned there
 	for i, c := range commands {
 		if plans == nil || !c.Plan {
 			pipeline.SendQueryParams(c.SQL, parameters(c.Args), nil, nil, nil)
 		} else {
-			name := plans[c.SQL]
-			if name == "" {
-				name, planned[i] = planName(c.SQL), true
+			name := planName(c.SQL)
+			if !plans[name] && !sent[name] {
+				sent[name], planned[i] = true, true
 				pipeline.SendPrepare(name, c.SQL, nil)
 			}
 			pipeline.SendQueryPrepared(name, parameters(c.Args), nil, nil)
@@ -84,7 +85,7 @@ func exchange(ctx context.Context, conn *pgconn.PgConn, commands []Command, plan
 		}
 		_, err := pipeline.GetResults()
 		if err == nil {
-			plans[commands[i].SQL] = planName(commands[i].SQL)
+			plans[planName(commands[i].SQL)] = true
 		}
 		return err //nolint:wrapcheck // a refusal is the command's own
 	}, seen)

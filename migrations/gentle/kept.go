@@ -12,8 +12,8 @@ import (
 type kept struct {
 	// settled are the role and the settings that the connection has, "" when that is not known.
 	settled string
-	// plans are the names of prepared statements by their SQL.
-	plans map[string]string
+	// plans are the names of prepared statements.
+	plans map[string]bool
 }
 
 const keptKey = "tenantry/gentle"
@@ -22,7 +22,7 @@ func keptOf(conn *pgconn.PgConn) *kept {
 	data := conn.CustomData()
 	k, ok := data[keptKey].(*kept)
 	if !ok {
-		k = &kept{plans: map[string]string{}}
+		k = &kept{plans: map[string]bool{}}
 		data[keptKey] = k
 	}
 	return k

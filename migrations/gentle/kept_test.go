@@ -20,10 +20,11 @@ func TestKeptConnection(t *testing.T) {
 	look := gentle.Command{SQL: "SELECT current_user, count(*) FROM pg_class WHERE relname = $1", Args: []string{"pg_class"}, Keep: true, Plan: true}
 	var before []string
 	for i := range 3 {
-		s, replies, err := gentle.Open(t.Context(), conn, opts, gentle.Command{SQL: "SELECT FROM nowhere", Plan: true}, look)
+		s, replies, err := gentle.Open(t.Context(), conn, opts, gentle.Command{SQL: "SELECT FROM nowhere", Plan: true}, look, look)
 		require.NoError(t, err)
 		require.Equal(t, "42P01", gentle.SQLState(replies[0].Err), "what cannot be planned is refused, and not kept")
 		require.Equal(t, []string{tn.owner, "1"}, []string{replies[1].Text(0), replies[1].Text(1)})
+		require.Equal(t, replies[1].Rows, replies[2].Rows, "asked twice at once")
 		require.Equal(t, 1, number(t, tn.admin, advisoryLocks))
 		require.Equal(t, []string{"busy", tn.owner, "20ms", "30s", "10s", `"$user", public`}, sessionOf(t, conn))
 		require.Empty(t, s.Renew())

@@ -132,7 +132,7 @@ func (s *Session) Exchange(ctx context.Context, commands []Command) ([]Reply, er
 
 // ExchangeSeen is an Exchange that calls seen as replies arrive, those of live commands at once.
 func (s *Session) ExchangeSeen(ctx context.Context, commands []Command, seen func(i int, r Reply)) ([]Reply, error) {
-	var plans map[string]string
+	var plans map[string]bool
 	if s.kept != nil {
 		plans = s.kept.plans
 	}
