@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,17 +17,11 @@ import (
 	"github.com/avenit/tenantry/workers/crash/crashtest"
 )
 
-// makeForms gives the builders a form with rows, and with an empty field for each change that fills one.
+// makeForms gives the builders a form with rows.
 func (c *trial) makeForms() {
 	c.t.Helper()
-	form := []string{crashtest.MakeForm}
-	for n := range c.changes {
-		if fills(n) {
-			form = append(form, fmt.Sprintf(`{"op": "add_field", "form": "projects", "field": %q, "type": "integer"}`, fieldOf(n)))
-		}
-	}
 	for _, slug := range c.cast.builders {
-		c.fleet.Do(c.t, crashtest.Changing(slug, strings.Join(form, ",")))
+		c.fleet.Do(c.t, crashtest.Changing(slug, crashtest.MakeForm))
 	}
 	c.everywhere(c.cast.builders, func(ctx context.Context, _ string, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, crashtest.FillForm(crashtest.FormRows))
@@ -42,7 +35,9 @@ func changeOf(n int) string {
 	case n == 0:
 		return crashtest.ChangeForm
 	case fills(n):
-		return fmt.Sprintf(`{"op": "set_required", "form": "projects", "field": %q, "value": %d}`, fieldOf(n), n)
+		return fmt.Sprintf(`
+			{"op": "add_field", "form": "projects", "field": %[1]q, "type": "integer"},
+			{"op": "set_required", "form": "projects", "field": %[1]q, "value": %[2]d}`, fieldOf(n), n)
 	default:
 		return fmt.Sprintf(`
 			{"op": "add_field", "form": "projects", "field": %[1]q, "type": "integer", "index": true},
@@ -53,7 +48,7 @@ func changeOf(n int) string {
 // fills says whether a change gives a value to every row.
 func fills(n int) bool { return n%2 == 1 }
 
-// fieldOf is what the n-th change makes, fills or changes.
+// fieldOf is what the n-th change makes or changes.
 func fieldOf(n int) string {
 	if n == 0 {
 		return "due"
