@@ -15,18 +15,6 @@ func (b *builder) probe(p Probe) {
 	b.probes = append(b.probes, p)
 }
 
-// lookAgain asks the same just before the change becomes visible: rows are written meanwhile.
-func (b *builder) lookAgain(p Probe) {
-	if b.small(p.Table) {
-		return
-	}
-	p.Operation, p.Rows = b.op, b.rows(p.Table)
-	b.steps = append(b.steps, Step{
-		Operation: b.op, Phase: Prepare, Kind: StepProbe, Table: p.Table, Lock: lockNone, SQL: []string{p.SQL}, Probe: &p,
-		Rows: p.Rows, Estimate: estimate(p.Rows, scanRate),
-	})
-}
-
 // rowsWhere makes the SQL of a probe: how many rows meet a condition, and some of them. shows is what an example says of its row.
 func rowsWhere(table, condition, shows string) string {
 	return fmt.Sprintf(`SELECT count(*), (
@@ -55,8 +43,11 @@ func (b *builder) watch(form *Form, number string, condition string, again Probe
 		SQL:  []string{fmt.Sprintf("CREATE INDEX CONCURRENTLY %s ON %s (id) WHERE %s", ident(index), data(form.Table), strings.ReplaceAll(condition, "t.", ""))},
 		Rows: b.rows(form.Table), Estimate: estimate(b.rows(form.Table), scanRate),
 	})
-	again.Table = form.Table
-	b.lookAgain(again)
+	again.Operation, again.Table, again.Rows = b.op, form.Table, b.rows(form.Table)
+	b.steps = append(b.steps, Step{
+		Operation: b.op, Phase: Prepare, Kind: StepProbe, Table: form.Table, Lock: lockNone, SQL: []string{again.SQL}, Probe: &again,
+		Rows: again.Rows, Estimate: estimate(again.Rows, scanRate),
+	})
 	return func() {
 		b.guard(form.Table, condition, message)
 		b.dropIndex(form.Table, index)

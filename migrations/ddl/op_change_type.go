@@ -154,21 +154,6 @@ func (b *builder) renewDefault(form *Form, field *Field) {
 	}
 }
 
-// resync has the trigger that keeps a former column in step convert to what the field's type is now.
-func (b *builder) resync(form *Form, field *Field) {
-	if former := b.synced(field); former != nil {
-		sync := syncOf(form, field, *former)
-		b.commit(form.Table, append(sync.both(), sync.defaults())...)
-	}
-}
-
-// unsync takes that trigger away for as long as the commit changes the column's type, which PostgreSQL does under no trigger.
-func (b *builder) unsync(form *Form, field *Field) {
-	if former := b.synced(field); former != nil {
-		b.commit(form.Table, syncOf(form, field, *former).drop()...)
-	}
-}
-
 const (
 	fixConversion = "change those rows, or say what becomes of them: on_error empty or keep"
 	fixCollision  = "change those rows, or drop_unique first"
@@ -218,23 +203,6 @@ func (o *ChangeType) replace(b *builder, form *Form, field *Field, to Spec) {
 		b.note("field %s cannot be changed back from a %s to a %s", field.Key, to.Type, from.Type)
 	}
 	b.undoneBy(&RevertType{Form: o.Form, Field: o.Field})
-}
-
-// endSync ends an earlier change's writing of two columns: only one can be under way. Until the commit its trigger goes on; it gives the columns
-// that are written to it.
-func (b *builder) endSync(form *Form, field *Field) (also []string) {
-	for i := range field.Former {
-		former := &field.Former[i]
-		if former.Sync == "" {
-			continue
-		}
-		sync := syncOf(form, field, *former)
-		b.commit(form.Table, append(sync.drop(), "ALTER TABLE "+data(form.Table)+" ALTER COLUMN "+ident(former.Column)+" DROP DEFAULT")...)
-		b.note("column %s of field %s is not written any more", former.Column, field.Key)
-		former.Sync = ""
-		also = append(also, former.Column)
-	}
-	return also
 }
 
 // swap makes another column the field's: with its CHECK, its indexes, its NOT NULL and its default; the former one stays, and is kept in step.

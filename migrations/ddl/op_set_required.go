@@ -91,19 +91,6 @@ func (o *SetRequired) fill(b *builder, form *Form, field *Field, constant string
 	b.fill(form.Table, f)
 }
 
-// synced is the former column of a field that a trigger writes already, nil when there is none.
-func (b *builder) synced(field *Field) *Former {
-	if b.isNew(field.Column) {
-		return nil
-	}
-	for i := range field.Former {
-		if field.Former[i].Sync != "" {
-			return &field.Former[i]
-		}
-	}
-	return nil
-}
-
 // requireColumn makes a column NOT NULL: a CHECK refuses new rows without a value, then all rows are checked beside the traffic, and
 // then NOT NULL needs no scan, because the CHECK proves it. between runs when no more such rows can come.
 func (b *builder) requireColumn(form *Form, column string, between func()) {

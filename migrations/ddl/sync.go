@@ -95,3 +95,48 @@ func (t twin) drop() []string {
 		"DROP FUNCTION " + t.function() + "()",
 	}
 }
+
+// synced is the former column of a field that a trigger writes already, nil when there is none.
+func (b *builder) synced(field *Field) *Former {
+	if b.isNew(field.Column) {
+		return nil
+	}
+	for i := range field.Former {
+		if field.Former[i].Sync != "" {
+			return &field.Former[i]
+		}
+	}
+	return nil
+}
+
+// resync has the trigger that keeps a former column in step convert to what the field's type is now.
+func (b *builder) resync(form *Form, field *Field) {
+	if former := b.synced(field); former != nil {
+		sync := syncOf(form, field, *former)
+		b.commit(form.Table, append(sync.both(), sync.defaults())...)
+	}
+}
+
+// unsync takes that trigger away for as long as the commit changes the column's type, which PostgreSQL does under no trigger.
+func (b *builder) unsync(form *Form, field *Field) {
+	if former := b.synced(field); former != nil {
+		b.commit(form.Table, syncOf(form, field, *former).drop()...)
+	}
+}
+
+// endSync ends an earlier change's writing of two columns: only one can be under way. Until the commit its trigger goes on; it gives the columns
+// that are written to it.
+func (b *builder) endSync(form *Form, field *Field) (also []string) {
+	for i := range field.Former {
+		former := &field.Former[i]
+		if former.Sync == "" {
+			continue
+		}
+		sync := syncOf(form, field, *former)
+		b.commit(form.Table, append(sync.drop(), "ALTER TABLE "+data(form.Table)+" ALTER COLUMN "+ident(former.Column)+" DROP DEFAULT")...)
+		b.note("column %s of field %s is not written any more", former.Column, field.Key)
+		former.Sync = ""
+		also = append(also, former.Column)
+	}
+	return also
+}
