@@ -49,13 +49,7 @@ func (k kind) crashTwice(t *testing.T, s *crashtest.Scene, p, q string) {
 	}
 	b.Kill()
 	c := program(t).Start(t, s.Fleet, "C", longLease)
-	op := s.Fleet.Succeeds(t, id)
-	require.LessOrEqual(t, op.Reaps, 2)
-	require.Equal(t, k.database, databaseOfOperation(t, s, id).State)
-	if k.tenant != "" {
-		require.Equal(t, k.tenant, s.Fleet.Tenant(t, *op.TenantID).State)
-	}
-	crashtest.Holds(t, s, crashtest.Expect{})
+	k.judge(t, s, id, name, p, 2)
 	c.Stop(t)
 }
 
