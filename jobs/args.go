@@ -92,6 +92,33 @@ type Check struct {
 	Share string `json:"share,omitempty"`
 }
 
+// Backup copies a tenant's database into the object store: encrypted to the tenant's key, with what is needed to prove that it restores.
+type Backup struct {
+	Tenant string `json:"tenant"`         // slug or id
+	Note   string `json:"note,omitempty"` // for people
+}
+
+// VerifyBackup restores a backup into a database of its own, compares it with what was dumped, and drops it.
+type VerifyBackup struct {
+	Backup string `json:"backup"` // its id, bak_…
+}
+
+// Restore makes a new tenant of a backup. The tenant that the backup is of is not touched.
+type Restore struct {
+	Backup string `json:"backup"` // its id, bak_…
+	// To is the new tenant's slug.
+	To string `json:"to"`
+	// Name, Region, Node, NodeLabels and Labels are as those of [Provision].
+	Name       string            `json:"name,omitempty"`
+	Region     string            `json:"region,omitempty"`
+	Node       string            `json:"node,omitempty"`
+	NodeLabels map[string]string `json:"node_labels,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+}
+
+// ExpireBackups deletes the backups that retention does not keep, and what backups that never became one have left in the store.
+type ExpireBackups struct{}
+
 // Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
 type Noop struct {
 	Tenant string `json:"tenant,omitempty"` // slug or id; without one the operation has no mailbox
@@ -137,6 +164,18 @@ func (Rotate) Kind() string { return "rotate" }
 
 // Kind is the operation's kind.
 func (Check) Kind() string { return "check" }
+
+// Kind is the operation's kind.
+func (Backup) Kind() string { return "backup" }
+
+// Kind is the operation's kind.
+func (VerifyBackup) Kind() string { return "verify_backup" }
+
+// Kind is the operation's kind.
+func (Restore) Kind() string { return "restore" }
+
+// Kind is the operation's kind.
+func (ExpireBackups) Kind() string { return "expire_backups" }
 
 // Kind is the operation's kind.
 func (Noop) Kind() string { return "noop" }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/poolcache"
 )
 
@@ -30,6 +31,10 @@ type Config struct {
 	Lease time.Duration
 	// SessionsPerNode bounds the provisioner's sessions on each node. Defaults to 8.
 	SessionsPerNode int
+	// BackupURL is where backups are kept, see [backup.OpenStore]. Defaults to [backup.DefaultURL].
+	BackupURL string
+	// PgBinDir is where pg_dump and pg_restore are. Empty: they are looked for, the version of each server's own first.
+	PgBinDir string
 	// Pools bounds the cache of tenants' pools.
 	Pools poolcache.Config
 	// Version is shown with the worker.
@@ -64,6 +69,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Lease == 0 {
 		c.Lease = 10 * time.Second
+	}
+	if c.BackupURL == "" {
+		c.BackupURL = backup.DefaultURL
 	}
 	if c.Host == "" {
 		c.Host, _ = os.Hostname()

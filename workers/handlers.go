@@ -21,6 +21,8 @@ type Handler struct {
 	FailsCleanly bool
 	// Undoes: when it is cancelled while it runs, the next attempt takes back what was done, and returns errUndone.
 	Undoes bool
+	// NeverParks: after its last attempt it fails instead of waiting for a person. It only reads its tenant, which must not be held for that.
+	NeverParks bool
 	// Work does it, as often as it takes: it must end in the same state however often it was begun before.
 	Work func(ctx context.Context, r *run) (done, error)
 	// Abandon is recorded when the operation failed or was cancelled. It may be nil.
@@ -33,6 +35,7 @@ type toolbox struct {
 	admin  *provision.Admin
 	prov   *provision.Provisioner
 	schema *schema
+	vault  *vault
 	log    zerolog.Logger
 }
 
@@ -59,6 +62,10 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.KindWarm, Timeout: build, FailsCleanly: true, Work: t.warm, Abandon: t.abandonWarm},
 		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire},
 		{Kind: jobs.Check{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.check},
+		{Kind: jobs.Backup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.backup, Abandon: t.abandonBackup},
+		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.verifyBackup, Abandon: t.abandonVerification},
+		{Kind: jobs.Restore{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.restore, Abandon: t.abandonProvision},
+		{Kind: jobs.ExpireBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.expireBackups},
 		{Kind: jobs.Noop{}.Kind(), Timeout: time.Minute, FailsCleanly: true, Work: noop},
 	}
 }

@@ -45,6 +45,7 @@ func (c *chores) list(lease time.Duration) []chore {
 		{"own", 10 * time.Second, c.own},
 		{"purge_due", 30 * time.Second, c.purgeDue},
 		{"schedules", 30 * time.Second, c.askScheduled},
+		{"backups", 30 * time.Second, c.askForBackups},
 		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
 }
@@ -87,9 +88,9 @@ func (c *chores) purgeDue(ctx context.Context) error {
 	return c.count(ctx, `SELECT tenantry.purge_due()`, "asked for due purges")
 }
 
-func (c *chores) count(ctx context.Context, sql, message string) error {
+func (c *chores) count(ctx context.Context, sql, message string, args ...any) error {
 	var n int
-	if err := c.pool.QueryRow(ctx, sql).Scan(&n); err != nil {
+	if err := c.pool.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
 	if n > 0 {

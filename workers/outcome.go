@@ -17,6 +17,7 @@ import (
 	"github.com/avenit/tenantry/migrations/ddl/execute"
 	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/poolcache"
 	"github.com/avenit/tenantry/tenants/provision"
 )
@@ -81,7 +82,8 @@ func refuse(message, hint string) error { return &refusal{message: message, hint
 //	refusal                                      failed
 //	the server cannot be reached                 wait
 //	an administrator's session is in the way     wait
-//	transient (SQLSTATE classes of apply)        retry, after the last attempt parked
+//	transient (SQLSTATE classes of apply, the    retry; after the last attempt parked, or failed where it never parks
+//	store of backups, a server that went away)
 //	anything else                                failed where the kind fails cleanly, else parked
 func fate(err, cause error, op started, h Handler) (outcome, time.Duration) {
 	var r *refusal
@@ -106,6 +108,9 @@ func fate(err, cause error, op started, h Handler) (outcome, time.Duration) {
 	case unreachable(err), errors.Is(err, provision.ErrAdministrator):
 		return outcomeWait, backoff(op.Attempt, 30*time.Second)
 	case transient(err, cause):
+		if op.Failures+1 >= op.MaxAttempts && h.NeverParks {
+			return outcomeFailed, 0
+		}
 		if op.Failures+1 >= op.MaxAttempts {
 			return outcomeParked, 0
 		}
@@ -143,6 +148,12 @@ func transient(err, cause error) bool {
 	}
 	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
 		return true
+	}
+	if store, is := errors.AsType[*backup.StoreError](err); is {
+		return store.Transient()
+	}
+	if program, is := errors.AsType[*backup.ProgramError](err); is {
+		return program.Transient()
 	}
 	return errors.Is(err, provision.ErrTemplateLost) || tenants.IsCatalogRace(err) || gentle.Classify(err) != gentle.Permanent
 }

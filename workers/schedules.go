@@ -26,6 +26,7 @@ type schedule struct {
 func schedules() []schedule {
 	return []schedule{
 		{"drift", "drift_schedule", checkSample},
+		{"expire", "expire_schedule", func(context.Context, pgx.Tx) (jobs.Args, error) { return jobs.ExpireBackups{}, nil }},
 	}
 }
 
@@ -82,6 +83,28 @@ func (c *chores) ask(ctx context.Context, s schedule) error {
 		return c.askAt(ctx, tx, s, slot)
 	})
 }
+
+// askForBackups asks for the night's backups whose time has come, and for verifications.
+func (c *chores) askForBackups(ctx context.Context) error {
+	var expression string
+	var now time.Time
+	if err := c.pool.QueryRow(ctx, `SELECT tenantry.setting('backup_schedule'), clock_timestamp()`).Scan(&expression, &now); err != nil {
+		return fmt.Errorf("read backup_schedule: %w", err)
+	}
+	slot, err := newestSlot(expression, now.Add(-backupsLookBack), now)
+	if err != nil {
+		return err
+	}
+	if !slot.IsZero() {
+		if err := c.count(ctx, `SELECT tenantry.backups_due($1)`, "asked for backups", slot); err != nil {
+			return err
+		}
+	}
+	return c.count(ctx, `SELECT tenantry.verifications_due()`, "asked for verifications of backups")
+}
+
+// backupsLookBack is how long ago a night may have begun whose backups are still asked for: a week, for schedules that are weekly.
+const backupsLookBack = 8 * 24 * time.Hour
 
 // askAt asks for the operation of one time.
 func (c *chores) askAt(ctx context.Context, tx pgx.Tx, s schedule, slot time.Time) error {

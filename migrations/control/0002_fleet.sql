@@ -49,7 +49,7 @@ DECLARE
   v_type text := jsonb_typeof(NEW.value);
 BEGIN
   CASE
-    WHEN NEW.key IN ('purges_per_hour', 'mass_delete_floor', 'max_reaps', 'warm_failures') THEN
+    WHEN NEW.key IN ('purges_per_hour', 'mass_delete_floor', 'max_reaps', 'warm_failures', 'verify_at_once') THEN
       -- By its text: 2.0 is whole, but no integer to a cast.
       IF v_type <> 'number' OR v_text !~ '^[0-9]{1,9}$' THEN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a whole number', NEW.key, tenantry.shown(NEW.value)),
@@ -63,8 +63,14 @@ BEGIN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a share', NEW.key, tenantry.shown(NEW.value)),
           'give a number from 0 to 1, such as 0.1 for a tenth');
       END IF;
-    WHEN NEW.key = 'delete_grace' THEN
+    WHEN NEW.key IN ('delete_grace', 'backup_spread', 'backup_objective', 'verify_period') THEN
       PERFORM tenantry.check_value(NEW.key, 'interval', NEW.value);
+    WHEN NEW.key = 'backup_retention' THEN
+      PERFORM tenantry.check_retention(NEW.key, NEW.value);
+    WHEN NEW.key = 'verify_node' THEN
+      IF NEW.value <> '""' AND NOT EXISTS (SELECT FROM tenantry.nodes n WHERE to_jsonb(n.name) = NEW.value) THEN
+        PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no node %s', NEW.key, tenantry.shown(NEW.value)), 'see tenantry node list');
+      END IF;
     WHEN NEW.key LIKE '%\_schedule' THEN
       IF NEW.value <> '"off"' THEN
         PERFORM tenantry.check_cron(NEW.key, NEW.value);
@@ -120,7 +126,7 @@ CREATE TABLE tenantry.databases (
   name        text NOT NULL DEFAULT tenantry.new_database_name() CHECK (name ~ '^t_[0-9a-f]{22}$'),
   release_id  text NOT NULL REFERENCES tenantry.releases,
   state       text NOT NULL DEFAULT 'building'
-              CHECK (state IN ('building', 'warm', 'assigned', 'failed', 'dropping', 'dropped')),
+              CHECK (state IN ('building', 'warm', 'assigned', 'scratch', 'failed', 'dropping', 'dropped')),
   tenant_id   text,
   created_at  timestamptz NOT NULL DEFAULT now(),
   built_at    timestamptz,

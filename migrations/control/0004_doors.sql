@@ -271,10 +271,16 @@ BEGIN
            p_args ->> 'node', p_args -> 'node_labels', p_key) c;
     RETURN v_id;
   END IF;
+  IF p_kind = 'restore' THEN
+    RETURN tenantry.restore_tenant(p_args, p_key);
+  END IF;
 
   v_op := tenantry.asked_before(p_kind, p_key, p_args);
   IF v_op.id IS NOT NULL THEN
     RETURN v_op.id;
+  END IF;
+  IF p_args ? 'backup' THEN
+    PERFORM tenantry.complete_backup(p_args ->> 'backup');
   END IF;
   IF p_args ? 'tenant' THEN
     IF p_kind IN ('delete', 'purge') AND NOT p_args ? 'force' THEN

@@ -134,7 +134,7 @@ WHERE application_name LIKE $1 || '%'
   AND pid <> pg_backend_pid()`
 
 func (s *Session) begin(ctx context.Context, run Run, thing string) error {
-	if _, err := s.conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, sessionName(run)); err != nil {
+	if _, err := s.conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, SessionName(run)); err != nil {
 		return fmt.Errorf("name session: %w", err)
 	}
 	if run.Attempt() > 1 && !crashpoint.Off("fence") {
@@ -209,7 +209,7 @@ func (a *Admin) Connect(ctx context.Context, node tenants.Node, database, user, 
 	if err != nil {
 		return nil, err
 	}
-	config.RuntimeParams["application_name"] = sessionName(run)
+	config.RuntimeParams["application_name"] = SessionName(run)
 	config.RuntimeParams["client_connection_check_interval"] = "250"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

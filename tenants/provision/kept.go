@@ -39,10 +39,10 @@ type Borrowed struct {
 // session costs more than the change.
 func (a *Admin) Borrow(ctx context.Context, node tenants.Node, database, user, password string, run Run) (Borrowed, error) {
 	if conn := a.takeKept(keptKey(node.ID, database, user)); conn != nil {
-		return Borrowed{Conn: conn, Name: sessionName(run), IdleName: idleName, Used: true}, nil
+		return Borrowed{Conn: conn, Name: SessionName(run), IdleName: idleName, Used: true}, nil
 	}
 	conn, err := a.Connect(ctx, node, database, user, password, run)
-	return Borrowed{Conn: conn, Name: sessionName(run), IdleName: idleName}, err
+	return Borrowed{Conn: conn, Name: SessionName(run), IdleName: idleName}, err
 }
 
 // Return keeps a session that [Admin.Borrow] gave, for as long as somebody may want it again soon. One that is broken, or in the middle of

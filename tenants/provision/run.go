@@ -36,8 +36,8 @@ type Schema interface {
 	Expect(ctx context.Context, conn *pgx.Conn, releaseID string, roles map[string]string) error
 }
 
-// sessionName is the application_name of a run's sessions on a node.
-func sessionName(run Run) string {
+// SessionName is the application_name of a run's sessions on a node.
+func SessionName(run Run) string {
 	return fmt.Sprintf("%s%d", sessionPrefix(run), run.Attempt())
 }
 

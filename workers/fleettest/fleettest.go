@@ -43,6 +43,8 @@ type Fleet struct {
 	Registry *tenants.Registry
 	Keys     *tenants.Keyring
 	Secret   string // what Keys was parsed from, for child processes
+	// BackupURL is where its workers keep backups: a folder that is gone after the test.
+	BackupURL string
 }
 
 // ServerURL is the superuser's URL of the first test server.
@@ -76,7 +78,7 @@ func NewAt(t testing.TB, server string) *Fleet {
 	exec(t, admin, fmt.Sprintf("REVOKE ALL ON DATABASE %[1]s FROM PUBLIC; GRANT CONNECT ON DATABASE %[1]s TO tenantry_api", name))
 	t.Cleanup(func() { drop(t, server, name) })
 
-	f := &Fleet{URL: withDatabase(t, server, name), Database: name, Secret: tenants.NewKey()}
+	f := &Fleet{URL: withDatabase(t, server, name), Database: name, Secret: tenants.NewKey(), BackupURL: "file://" + t.TempDir()}
 	keys, err := tenants.ParseKeys(f.Secret)
 	require.NoError(t, err)
 	f.Keys = keys
@@ -110,7 +112,9 @@ func (f *Fleet) NodeAt(t testing.TB, server, name string, spec ...func(*provisio
 // Worker starts a worker in this process.
 func (f *Fleet) Worker(t testing.TB, change ...func(*workers.Config)) *workers.Runtime {
 	t.Helper()
-	cfg := workers.Config{ControlURL: f.URL, Keys: f.Keys, Log: Log(t), Lease: 3 * time.Second, Grace: 5 * time.Second, Version: "test"}
+	cfg := workers.Config{
+		ControlURL: f.URL, Keys: f.Keys, Log: Log(t), Lease: 3 * time.Second, Grace: 5 * time.Second, Version: "test", BackupURL: f.BackupURL,
+	}
 	for _, c := range change {
 		c(&cfg)
 	}

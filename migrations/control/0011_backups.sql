@@ -1,0 +1,255 @@
+-- Backups: copies of tenants' databases in an object store. What they are stands in their manifests there; these rows can be made again from those.
+
+-- The keys with which this installation signs manifests and certificates. The private half is sealed by the workers; the newest signs, all are believed.
+CREATE TABLE tenantry.signing_keys (
+  id         text PRIMARY KEY,
+  public     text NOT NULL,  -- Ed25519, in base64
+  sealed     text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What a tenant's backups are encrypted to. Destroying one is setting sealed to NULL, here and in the store: then they are unreadable wherever they are.
+CREATE TABLE tenantry.backup_keys (
+  id           text PRIMARY KEY,
+  tenant_id    text NOT NULL REFERENCES tenantry.tenants,
+  recipient    text NOT NULL,  -- the public half, as age writes it
+  sealed       text,
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  destroyed_at timestamptz,
+  CHECK ((sealed IS NULL) = (destroyed_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX backup_keys_tenant ON tenantry.backup_keys (tenant_id) WHERE destroyed_at IS NULL;
+
+-- The row is written before anything in the store.
+CREATE TABLE tenantry.backups (
+  id              text PRIMARY KEY DEFAULT tenantry.new_id('bak'),
+  tenant_id       text NOT NULL REFERENCES tenantry.tenants,
+  operation_id    text UNIQUE,  -- which makes it; NULL for one that was found in the store
+  -- writing: no backup yet. complete: its manifest is there. failed: it never will be. expiring: its objects are being deleted. gone: they are.
+  state           text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'complete', 'failed', 'expiring', 'gone')),
+  store           text NOT NULL,  -- the store's URL without login and parameters
+  key_id          text NOT NULL REFERENCES tenantry.backup_keys,
+  release         text NOT NULL DEFAULT '',
+  taken_at        timestamptz,      -- of the snapshot, by the node's clock
+  bytes           bigint,           -- of its objects
+  size            bigint,           -- of the database
+  tables          integer,
+  rows            bigint,
+  server_version  integer,
+  client_version  text,
+  manifest        jsonb,            -- as it was read back from the store
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  completed_at    timestamptz,
+  deleted_at      timestamptz,
+  -- Held: it stays whatever retention says, until it is released.
+  held_by         text,
+  held_for        text,
+  held_at         timestamptz,
+  -- unverified, verified, failed: it does not restore, or not to what it should be. Inconclusive looks leave it what it was.
+  outcome         text NOT NULL DEFAULT 'unverified' CHECK (outcome IN ('unverified', 'verified', 'failed')),
+  verified_at     timestamptz,      -- of the newest look that came through
+  verify_detail   text NOT NULL DEFAULT '',
+  restore_seconds real,             -- how long it took to restore it
+  CHECK ((state IN ('complete', 'expiring', 'gone')) <= (taken_at IS NOT NULL AND manifest IS NOT NULL))
+);
+CREATE INDEX backups_tenant ON tenantry.backups (tenant_id, taken_at DESC) WHERE state = 'complete';
+CREATE INDEX backups_unfinished ON tenantry.backups (id) WHERE state IN ('writing', 'expiring');
+
+-- Looks at a backup: restored into a database of its own, compared, dropped.
+CREATE TABLE tenantry.verifications (
+  operation_id text PRIMARY KEY,
+  backup_id    text NOT NULL REFERENCES tenantry.backups,
+  database_id  text NOT NULL REFERENCES tenantry.databases,
+  created_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX verifications_backup ON tenantry.verifications (backup_id);
+
+-- check_retention refuses what is no policy. retention.Policy is the same in Go.
+CREATE FUNCTION tenantry.check_retention(p_field text, p_value jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_part record;
+BEGIN
+  IF jsonb_typeof(p_value) <> 'object' THEN
+    PERFORM tenantry.refuse('TY001', p_field, format('%s: %s is not a policy', p_field, tenantry.shown(p_value)),
+      'give an object such as {"last": 3, "daily": 7, "weekly": 4, "monthly": 12, "yearly": 0}');
+  END IF;
+  FOR v_part IN SELECT key, value FROM jsonb_each(p_value) LOOP
+    IF v_part.key NOT IN ('last', 'daily', 'weekly', 'monthly', 'yearly') THEN
+      PERFORM tenantry.refuse('TY001', p_field, format('%s: there is no %s', p_field, tenantry.shown(to_jsonb(v_part.key))), 'use last, daily, weekly, monthly, yearly');
+    END IF;
+    IF jsonb_typeof(v_part.value) <> 'number' OR (v_part.value #>> '{}') !~ '^[0-9]{1,5}$' OR (v_part.value #>> '{}')::integer > 10000 THEN
+      PERFORM tenantry.refuse('TY001', p_field, format('%s: %s of %s is not from 0 to 10000', p_field, v_part.key, tenantry.shown(v_part.value)), 'give how many are kept');
+    END IF;
+  END LOOP;
+END
+$$;
+
+INSERT INTO tenantry.settings (key, value, description) VALUES
+  ('backup_schedule',  '"0 1 * * *"',  'when the night''s backups begin, as a cron expression in UTC; off is never'),
+  ('backup_spread',    '"04:00:00"',   'over how long the night''s backups are spread, each tenant at its own time of it, as an interval'),
+  ('backup_objective', '"26:00:00"',   'how old a tenant''s newest verified backup may be, as an interval; tenantry backup status counts those over it'),
+  ('backup_retention', '{"last": 3, "daily": 7, "weekly": 4, "monthly": 12}',
+                                       'how many backups of a tenant are kept: last, daily, weekly, monthly, yearly'),
+  ('verify_at_once',   '1',            'how many backups are verified at a time because their time has come; 0 is none'),
+  ('verify_period',    '"168:00:00"',  'within how long each tenant''s newest backup is verified at the latest, as an interval'),
+  ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
+  ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
+
+INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
+  ('backup', 'backup', 'tenant', true, 8, true, '{active}',
+   '{"tenant": {"type": "tenant", "required": true}, "note": {"type": "text"}}'),
+  ('verify_backup', 'backup', 'none', true, 5, true, '{}',
+   '{"backup": {"type": "word", "required": true}}'),
+  ('restore', 'backup', 'tenant', true, 8, true, '{requested,provisioning,failed}',
+   '{"backup": {"type": "word", "required": true}, "to": {"type": "slug", "required": true}, "name": {"type": "name"}, "region": {"type": "word"},
+     "node": {"type": "slug"}, "node_labels": {"type": "labels"}, "labels": {"type": "labels"}}'),
+  ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}');
+
+-- complete_backup finds a backup that can be restored.
+CREATE FUNCTION tenantry.complete_backup(p_backup text) RETURNS tenantry.backups
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v tenantry.backups;
+BEGIN
+  SELECT b.* INTO v FROM tenantry.backups b WHERE b.id = p_backup;
+  IF v.id IS NULL THEN
+    PERFORM tenantry.refuse('TY002', 'backup', format('backup: there is no backup %s', tenantry.shown(to_jsonb(p_backup))), 'see tenantry backup list');
+  END IF;
+  IF v.state <> 'complete' THEN
+    PERFORM tenantry.refuse('TY003', 'backup', format('backup: %s is %s', v.id, v.state), 'see tenantry backup list');
+  END IF;
+  IF EXISTS (SELECT FROM tenantry.backup_keys k WHERE k.id = v.key_id AND k.destroyed_at IS NOT NULL) THEN
+    PERFORM tenantry.refuse('TY003', 'backup', format('backup: the key of %s was destroyed, nobody can read it any more', v.id), 'see tenantry backup list');
+  END IF;
+  RETURN v;
+END
+$$;
+
+-- restore_tenant asks for a new tenant of what a backup holds. Nothing of the tenant that the backup is of is touched.
+CREATE FUNCTION tenantry.restore_tenant(p_args jsonb, p_key text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_kind tenantry.kinds;
+  v_op tenantry.operations;
+  v_backup tenantry.backups;
+  v_release text;
+  v_place record;
+  v_tenant text := tenantry.new_id('tnt');
+  v_database text;
+  v_slug text := p_args ->> 'to';
+BEGIN
+  SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'restore';
+  v_op := tenantry.asked_before('restore', p_key, p_args);
+  IF v_op.id IS NOT NULL THEN
+    RETURN v_op.id;
+  END IF;
+  v_backup := tenantry.complete_backup(p_args ->> 'backup');
+  SELECT r.id INTO v_release FROM tenantry.releases r WHERE r.name = v_backup.release;
+  IF v_release IS NULL THEN
+    PERFORM tenantry.refuse('TY004', 'backup', format('backup: it is at release %s, which is not published here', tenantry.shown(to_jsonb(v_backup.release))),
+      'publish that release first: tenantry release publish DIR --name ' || v_backup.release);
+  END IF;
+  SELECT p.* INTO v_place FROM tenantry.place(v_release, p_args ->> 'node', p_args ->> 'region', p_args -> 'node_labels') p;
+  INSERT INTO tenantry.databases (node_id, release_id, tenant_id) VALUES (v_place.node_id, v_release, v_tenant) RETURNING id INTO v_database;
+  INSERT INTO tenantry.tenants (id, slug, name, labels, database_id)
+  VALUES (v_tenant, v_slug, coalesce(p_args ->> 'name', v_slug), coalesce(p_args -> 'labels', '{}'), v_database)
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM tenantry.refuse('TY003', 'to', format('to: tenant %s exists', v_slug), 'choose another slug, or see tenantry tenant show ' || v_slug);
+  END IF;
+  RETURN tenantry.append(v_kind, p_args, p_key, tenantry.asker(), v_tenant, v_database);
+END
+$$;
+
+-- backups_due asks for the night's backups whose time has come, and returns how many. Each tenant has its own time within the spread, always the same:
+-- a night that was missed is made up for as soon as a worker is there again, once.
+CREATE FUNCTION tenantry.backups_due(p_slot timestamptz) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_spread interval := tenantry.setting('backup_spread')::interval;
+  v_key text;
+  v_tenant record;
+  v_asked integer := 0;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry.backups_due', 0)) THEN
+    RETURN 0;
+  END IF;
+  PERFORM set_config('tenantry.requested_by', 'tenantry', true);
+  FOR v_tenant IN
+    SELECT t.id, 'night/' || t.id || '/' || to_char(p_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS key
+    FROM tenantry.tenants t
+    WHERE t.state = 'active' AND t.activated_at < p_slot
+      AND p_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
+      AND NOT EXISTS (SELECT FROM tenantry.backups b WHERE b.tenant_id = t.id AND b.state = 'complete' AND b.taken_at >= p_slot)
+    ORDER BY t.id
+  LOOP
+    CONTINUE WHEN EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'backup' AND o.idempotency_key = v_tenant.key);
+    PERFORM tenantry.submit_as('backup', jsonb_build_object('tenant', v_tenant.id, 'note', 'nightly'), v_tenant.key, false);
+    v_asked := v_asked + 1;
+  END LOOP;
+  RETURN v_asked;
+END
+$$;
+
+-- verifications_due asks to verify the newest backup of tenants for which that was not done within the period: a few at a time, those first that wait
+-- for longest, so that a night's backups do not all come back at once.
+CREATE FUNCTION tenantry.verifications_due() RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_period interval := tenantry.setting('verify_period')::interval;
+  v_backup record;
+  v_under_way integer := (SELECT count(*) FROM tenantry.operations o WHERE o.kind = 'verify_backup' AND o.finished_at IS NULL);
+  v_asked integer := 0;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry.verifications_due', 0)) THEN
+    RETURN 0;
+  END IF;
+  PERFORM set_config('tenantry.requested_by', 'tenantry', true);
+  FOR v_backup IN
+    SELECT n.id
+    FROM tenantry.tenants t
+    CROSS JOIN LATERAL (
+      SELECT b.id, b.outcome, b.taken_at FROM tenantry.backups b WHERE b.tenant_id = t.id AND b.state = 'complete' ORDER BY b.taken_at DESC LIMIT 1
+    ) n
+    LEFT JOIN LATERAL (
+      SELECT max(b.verified_at) AS at FROM tenantry.backups b WHERE b.tenant_id = t.id AND b.state = 'complete' AND b.outcome = 'verified'
+    ) last ON true
+    WHERE t.state <> 'deleted' AND n.outcome = 'unverified'
+      AND (last.at IS NULL OR last.at < now() - v_period)
+      AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'verify_backup' AND o.idempotency_key = 'verify/' || n.id)
+    ORDER BY last.at NULLS FIRST, n.taken_at
+    LIMIT greatest(tenantry.setting('verify_at_once')::integer - v_under_way, 0)
+  LOOP
+    PERFORM tenantry.submit_as('verify_backup', jsonb_build_object('backup', v_backup.id), 'verify/' || v_backup.id, false);
+    v_asked := v_asked + 1;
+  END LOOP;
+  RETURN v_asked;
+END
+$$;
+
+-- abandon as before, for backups too. What a verification has made is cleared away by the next refill.
+CREATE OR REPLACE FUNCTION tenantry.abandon(p_op tenantry.operations) RETURNS void
+LANGUAGE sql
+AS $$
+  UPDATE tenantry.databases SET state = 'failed'
+  WHERE p_op.kind IN ('provision', 'adopt', 'restore', 'warm') AND id = p_op.database_id AND state = 'building';
+  UPDATE tenantry.tenants SET state = 'failed'
+  WHERE p_op.kind IN ('provision', 'adopt', 'restore') AND id = p_op.tenant_id AND state IN ('requested', 'provisioning');
+  SELECT tenantry.abandon_adoption(p_op.tenant_id, p_op.database_id) WHERE p_op.kind = 'adopt';
+  UPDATE tenantry.backups SET state = 'failed' WHERE p_op.kind = 'backup' AND operation_id = p_op.id AND state = 'writing';
+  UPDATE tenantry.databases SET state = 'failed'
+  WHERE p_op.kind = 'verify_backup' AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
+  -- A purge that a person has stopped does not come again by itself tomorrow morning: the grace begins anew.
+  UPDATE tenantry.tenants SET delete_after = now() + (tenantry.setting('delete_grace'))::interval
+  WHERE p_op.kind = 'purge' AND id = p_op.tenant_id AND state = 'deleting' AND delete_after <= now()
+$$;

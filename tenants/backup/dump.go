@@ -1,0 +1,227 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/avenit/tenantry/tenants/backup/archive"
+	"github.com/avenit/tenantry/tenants/backup/pgtools"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atSnapshot = crashpoint.New("backup.snapshot.after")
+	atData     = crashpoint.New("backup.data.within") // the dump has ended, its object is not closed
+	atDataDone = crashpoint.New("backup.data.after")
+	atContents = crashpoint.New("backup.contents.after")
+	atManifest = crashpoint.New("backup.manifest.after")
+)
+
+// Dump is what to back up, and where to.
+type Dump struct {
+	Store *Store
+	Tools pgtools.Installed
+	Key   TenantKey
+	Sign  SigningKey
+
+	Target Target
+	// Conn is a session of Target's, for the snapshot; Roles are what its roles stand for.
+	Conn  *pgx.Conn
+	Roles map[string]string
+
+	// Manifest is filled in but for what the dump tells.
+	Manifest Manifest
+	// Attempt is part of the objects' keys: no two attempts share one.
+	Attempt int
+	// Progress is told how many bytes of about how many are dumped. It may be nil.
+	Progress func(done, total int64)
+}
+
+// Folder is the prefix of all objects of a backup.
+func Folder(tenant, backup string) string { return tenantFolder(tenant) + backup + "/" }
+
+func tenantFolder(tenant string) string { return "tenants/" + tenant + "/" }
+
+const manifestName = "manifest.json"
+
+// ManifestKey is where a backup's manifest lies.
+func ManifestKey(tenant, backup string) string { return Folder(tenant, backup) + manifestName }
+
+// Run makes the backup. With its manifest it is one; until then there is none, whatever lies in the store. An earlier attempt that came that far, and
+// could not tell, has made it: then its manifest is returned.
+func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
+	m := d.Manifest
+	key := ManifestKey(m.Tenant, m.Backup)
+	if raw, err := d.Store.ReadSmall(ctx, key); err == nil {
+		return trusted.OpenManifest(key, raw)
+	} else if !errors.Is(err, ErrNotThere) {
+		return m, err
+	}
+	s, err := takeSnapshot(ctx, d.Conn, d.Target.Owner, d.Roles)
+	if err != nil {
+		return m, err
+	}
+	defer s.close(ctx)
+	atSnapshot.Hit(ctx)
+	tools, err := d.Tools.ForServer(s.server/serverMajor, 0)
+	if err != nil {
+		return m, err //nolint:wrapcheck // it says what to do
+	}
+	m.Format, m.At, m.LSN, m.Server, m.Client, m.Key, m.Size = ManifestFormat, s.at.UTC(), s.lsn, s.server, tools.Version, d.Key.ID, s.size
+
+	c := Contents{Locale: s.locale, Schema: s.schema.Objects, Roles: d.Roles, Settings: s.settings}
+	if err := d.data(ctx, tools, s, &m, &c); err != nil {
+		return m, err
+	}
+	atDataDone.Hit(ctx)
+	if err := d.contents(ctx, &m, c); err != nil {
+		return m, err
+	}
+	atContents.Hit(ctx)
+	for _, o := range []Object{m.Data, m.Contents} {
+		if err := d.Store.check(ctx, o); err != nil {
+			return m, err
+		}
+	}
+	raw, err := m.Sign(d.Sign)
+	if err != nil {
+		return m, err
+	}
+	err = d.Store.WriteSmall(ctx, key, true, raw)
+	if err != nil && !Exists(err) {
+		return m, err
+	}
+	atManifest.Hit(ctx)
+	// Also when it is another attempt's that was first.
+	if raw, err = d.Store.ReadSmall(ctx, key); err != nil {
+		return m, err
+	}
+	return trusted.OpenManifest(key, raw)
+}
+
+// serverMajor divides server_version_num into the major version and the rest.
+const serverMajor = 10_000
+
+// data writes the dump, and reads what it holds in passing.
+func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Manifest, c *Contents) error {
+	var toc archive.TOC
+	var sums archive.Contents
+	var counts map[tableName]int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		counts, err = s.count(ctx)
+		return err
+	})
+	group.Go(func() error {
+		args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--snapshot=" + s.id, "--role=" + d.Target.Owner}
+		object := fmt.Sprintf("%s%d.data", Folder(m.Tenant, m.Backup), d.Attempt)
+		var err error
+		m.Data, err = d.Store.Write(ctx, object, false, func(w io.Writer) error {
+			return d.Key.encrypt(w, func(w io.Writer) error {
+				err := d.Target.program(ctx, tools.Dump(), args, clientOptions, nil, func(r io.Reader) error {
+					passing := &passing{r: r, w: w, total: s.size, progress: d.Progress}
+					a, err := archive.Open(passing)
+					if err != nil {
+						return err //nolint:wrapcheck // it says what is wrong
+					}
+					toc = a.TOC
+					sums, err = a.Sum()
+					m.Dumped = passing.n
+					return err //nolint:wrapcheck // it says what is wrong
+				})
+				atData.Hit(ctx)
+				return err
+			})
+		})
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("dump: %w", err)
+	}
+	var err error
+	if c.Tables, c.Sequences, err = contentsOf(toc, sums); err != nil {
+		return err
+	}
+	c.LargeObj = sums.LargeObjects
+	m.Tables, m.Rows = len(c.Tables), c.rows()
+	return agree(counts, c.Tables)
+}
+
+// agree holds what was counted against what was dumped.
+func agree(counts map[tableName]int64, tables []Table) error {
+	dumped := make(map[tableName]int64, len(tables))
+	for _, t := range tables {
+		dumped[t.name()] = t.Rows
+	}
+	for name, n := range counts {
+		got, there := dumped[name]
+		switch {
+		case !there:
+			return fmt.Errorf("dump: table %s is not in it", name)
+		case got != n:
+			return fmt.Errorf("dump: it has %d rows of table %s instead of %d", got, name, n)
+		}
+	}
+	return nil
+}
+
+func (d Dump) contents(ctx context.Context, m *Manifest, c Contents) error {
+	raw, err := c.encode()
+	if err != nil {
+		return err
+	}
+	object := fmt.Sprintf("%s%d.contents", Folder(m.Tenant, m.Backup), d.Attempt)
+	m.Contents, err = d.Store.Write(ctx, object, false, func(w io.Writer) error {
+		return d.Key.encrypt(w, func(w io.Writer) error {
+			_, err := w.Write(raw)
+			return err //nolint:wrapcheck // ours
+		})
+	})
+	return err
+}
+
+// check looks that an object is there in its size. What it holds is looked at by verifying.
+func (s *Store) check(ctx context.Context, o Object) error {
+	n, err := s.Size(ctx, o.Key)
+	if err != nil {
+		return err
+	}
+	if n != o.Bytes {
+		return &CorruptError{o.Key, fmt.Sprintf("%d bytes were written and it has %d", o.Bytes, n)}
+	}
+	return nil
+}
+
+// passing writes to w what is read from r.
+type passing struct {
+	r        io.Reader
+	w        io.Writer
+	n        int64
+	total    int64
+	told     int64
+	progress func(done, total int64)
+}
+
+// toldEvery is how many bytes pass between two reports of progress.
+const toldEvery = 4 << 20
+
+func (p *passing) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if n > 0 {
+		if _, err := p.w.Write(b[:n]); err != nil {
+			return n, err //nolint:wrapcheck // ours
+		}
+		p.n += int64(n)
+		if p.progress != nil && p.n-p.told >= toldEvery {
+			p.told = p.n
+			p.progress(p.n, max(p.n, p.total))
+		}
+	}
+	return n, err //nolint:wrapcheck // the program's
+}

@@ -1,0 +1,137 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atManifestGone = crashpoint.New("expire.manifest.after")
+	atObjectsGone  = crashpoint.New("expire.objects.after")
+)
+
+// Tidy removes what earlier attempts of a backup have left beside it.
+func (s *Store) Tidy(ctx context.Context, m Manifest) error {
+	return s.removeAll(ctx, Folder(m.Tenant, m.Backup), m.Data.Key, m.Contents.Key, ManifestKey(m.Tenant, m.Backup))
+}
+
+// Remove removes a backup: its manifest first, so that at no time something looks like a backup that is none.
+func (s *Store) Remove(ctx context.Context, tenant, backup string) error {
+	if err := s.Delete(ctx, ManifestKey(tenant, backup)); err != nil {
+		return err
+	}
+	atManifestGone.Hit(ctx)
+	if err := s.removeAll(ctx, Folder(tenant, backup)); err != nil {
+		return err
+	}
+	atObjectsGone.Hit(ctx)
+	return nil
+}
+
+// removeAll removes what is below a prefix, but for some.
+func (s *Store) removeAll(ctx context.Context, prefix string, but ...string) error {
+	var keys []string
+	err := s.List(ctx, prefix, func(key string, _ *blob.ListObject) error {
+		for _, k := range but {
+			if k == key {
+				return nil
+			}
+		}
+		keys = append(keys, key)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Known is what the control database says of a backup whose objects are found in the store.
+type Known int
+
+const (
+	// Unknown says that it has no such backup.
+	Unknown Known = iota
+	// Alive says that it is being made, or is there.
+	Alive
+	// Dead says that it failed, or was deleted.
+	Dead
+)
+
+// Swept is what [Store.Sweep] has found.
+type Swept struct {
+	// Removed are backups of which something was left that never became one.
+	Removed []string `json:"removed,omitempty"`
+	// Unknown are backups with a manifest that the control database has no row of.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// sweepAge is how old what nobody knows must be before it is removed: another installation's clock, or a row that is not visible yet, must not cost a backup.
+const sweepAge = 24 * time.Hour
+
+// Sweep removes what is left of backups that never became one. A backup that has a manifest and that is not known stays, and is told.
+func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenant, backup string) (Known, error)) (Swept, error) {
+	var out Swept
+	tenants, err := s.folders(ctx, "tenants/")
+	if err != nil {
+		return out, err
+	}
+	for _, tenant := range tenants {
+		backups, err := s.folders(ctx, tenantFolder(tenant))
+		if err != nil {
+			return out, err
+		}
+		for _, backup := range backups {
+			if !strings.HasPrefix(backup, "bak_") {
+				continue // keys, and what is not ours
+			}
+			state, err := known(ctx, tenant, backup)
+			if err != nil {
+				return out, err
+			}
+			if err := s.sweep(ctx, tenant, backup, state, &out); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, out *Swept) error {
+	switch state {
+	case Alive:
+		return nil
+	case Dead:
+	case Unknown:
+		if _, err := s.Size(ctx, ManifestKey(tenant, backup)); err == nil {
+			out.Unknown = append(out.Unknown, backup)
+			return nil
+		} else if !errors.Is(err, ErrNotThere) {
+			return err
+		}
+		young := false
+		err := s.List(ctx, Folder(tenant, backup), func(_ string, o *blob.ListObject) error {
+			young = young || time.Since(o.ModTime) < sweepAge
+			return nil
+		})
+		if err != nil || young {
+			return err
+		}
+	}
+	if err := s.Remove(ctx, tenant, backup); err != nil {
+		return err
+	}
+	out.Removed = append(out.Removed, backup)
+	return nil
+}

@@ -1,0 +1,136 @@
+package workers_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/workers/fleettest"
+)
+
+// backupFleet is a fleet with a tenant that has rows, and a worker. Nothing is verified but what a test asks for.
+func backupFleet(t *testing.T) *fleettest.Fleet {
+	t.Helper()
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	f.Worker(t)
+	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
+	require.NoError(t, err)
+	f.Do(t, jobs.Provision{Slug: "acme"})
+	app := f.Connect(t, "acme", tenants.RoleApp)
+	_, err = app.Exec(t.Context(), `
+		INSERT INTO customers (name, email) SELECT 'Customer ' || i, 'c' || i || '@example.com' FROM generate_series(1, 500) i`)
+	require.NoError(t, err)
+	return f
+}
+
+func newestBackup(t *testing.T, f *fleettest.Fleet) backup.Row {
+	t.Helper()
+	list, err := backup.NewCatalog(f.Registry).List(t.Context(), backup.Filter{Limit: 1})
+	require.NoError(t, err)
+	require.NotEmpty(t, list)
+	return list[0]
+}
+
+func TestBackupVerifyRestore(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	op := f.Do(t, jobs.Backup{Tenant: "acme"})
+	made := newestBackup(t, f)
+	require.Contains(t, string(op.Result), made.ID)
+	require.Equal(t, "unverified", made.Outcome)
+
+	f.Do(t, jobs.VerifyBackup{Backup: made.ID})
+	made = newestBackup(t, f)
+	require.Equal(t, "verified", made.Outcome, made.VerifyDetail)
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM tenantry.databases WHERE state = 'scratch'`))
+
+	app := f.Connect(t, "acme", tenants.RoleApp)
+	_, err := app.Exec(t.Context(), `DELETE FROM customers WHERE id > 100`)
+	require.NoError(t, err)
+	f.Do(t, jobs.Restore{Backup: made.ID, To: "acme-again"})
+	again := f.Connect(t, "acme-again", tenants.RoleApp)
+	var n int
+	require.NoError(t, again.QueryRow(t.Context(), `SELECT count(*) FROM customers`).Scan(&n))
+	require.Equal(t, 500, n)
+	_, err = again.Exec(t.Context(), `INSERT INTO customers (name, email) VALUES ('one more', 'm@example.com')`)
+	require.NoError(t, err, "the application writes to what was restored")
+	require.NoError(t, app.QueryRow(t.Context(), `SELECT count(*) FROM customers`).Scan(&n))
+	require.Equal(t, 100, n, "the tenant that the backup is of is not touched")
+}
+
+// TestBackupShowsNothing: nobody reads anything of a tenant in the store.
+func TestBackupShowsNothing(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	objects := 0
+	require.NoError(t, filepath.Walk(strings.TrimPrefix(f.BackupURL, "file://"), func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		objects++
+		body, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, word := range []string{"customers", "Customer", "example.com", "AGE-SECRET-KEY"} {
+			require.NotContains(t, string(body), word, path)
+		}
+		return nil
+	}))
+	require.Equal(t, 4, objects, "manifest, contents, data, the tenant's key")
+}
+
+// TestDamagedBackup: whatever is damaged, verifying says so, and restoring refuses.
+func TestDamagedBackup(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	for _, part := range []string{".data", ".contents", "manifest.json"} {
+		f.Do(t, jobs.Backup{Tenant: "acme"})
+		made := newestBackup(t, f)
+		files, err := filepath.Glob(filepath.Join(strings.TrimPrefix(f.BackupURL, "file://"), "tenants", "*", made.ID, "*"+part))
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		body, err := os.ReadFile(files[0])
+		require.NoError(t, err)
+		body[len(body)/2] ^= 1
+		require.NoError(t, os.WriteFile(files[0], body, 0o600))
+
+		op := f.Ends(t, f.Submit(t, jobs.VerifyBackup{Backup: made.ID}))
+		require.Equal(t, jobs.StateFailed, op.State)
+		require.Equal(t, "backup_failed", op.Error.Code)
+		require.Contains(t, op.Error.Message, part)
+		require.Equal(t, "failed", newestBackup(t, f).Outcome)
+		op = f.Ends(t, f.Submit(t, jobs.Restore{Backup: made.ID, To: "again" + strings.Trim(part, ".json")}))
+		require.Equal(t, jobs.StateFailed, op.State)
+		require.Contains(t, op.Error.Message, part)
+	}
+}
+
+// TestExpire: what retention does not keep is gone from the store, and what failed backups have left.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.settings SET value = '{"last": 2}' WHERE key = 'backup_retention'`)
+	require.NoError(t, err)
+	for range 4 {
+		f.Do(t, jobs.Backup{Tenant: "acme"})
+	}
+	f.Do(t, jobs.ExpireBackups{})
+	require.Equal(t, 4, scan[int](t, f, `SELECT count(*) FROM tenantry.backups WHERE state = 'complete'`), "none is verified yet: none goes")
+	newest := newestBackup(t, f)
+	f.Do(t, jobs.VerifyBackup{Backup: newest.ID})
+	held := scan[string](t, f, `UPDATE tenantry.backups SET held_by = 'a lawyer', held_at = now() WHERE id = (SELECT min(id) FROM tenantry.backups) RETURNING id`)
+	f.Do(t, jobs.ExpireBackups{})
+	require.Equal(t, 3, scan[int](t, f, `SELECT count(*) FROM tenantry.backups WHERE state = 'complete'`), "the last two, and the one that is held")
+	require.Equal(t, 1, scan[int](t, f, `SELECT count(*) FROM tenantry.backups WHERE id = $1 AND state = 'complete'`, held))
+	gone := scan[string](t, f, `SELECT id FROM tenantry.backups WHERE state = 'gone'`)
+	left, err := filepath.Glob(filepath.Join(strings.TrimPrefix(f.BackupURL, "file://"), "tenants", "*", gone, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

@@ -1,0 +1,155 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/tenants/backup/retention"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var atExpireRow = crashpoint.New("expire.row.after")
+
+// expired is the result of letting backups expire.
+type expired struct {
+	Kept    int `json:"kept"`
+	Expired int `json:"expired"`
+	backup.Swept
+}
+
+// expireBackups deletes the backups that retention does not keep, and what is left of others.
+func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
+	store, _, err := t.vault.open(ctx)
+	if err != nil {
+		return done{}, err
+	}
+	policy, err := t.retentionPolicy(ctx)
+	if err != nil {
+		return done{}, err
+	}
+	if err := r.Step(ctx, "decide", 0, 0); err != nil {
+		return done{}, err
+	}
+	byTenant, err := t.backupsByTenant(ctx)
+	if err != nil {
+		return done{}, err
+	}
+	var result expired
+	for _, list := range byTenant {
+		for _, v := range retention.Decide(policy, list, time.UTC) {
+			if v.Keep() {
+				result.Kept++
+				continue
+			}
+			if err := t.letExpire(ctx, r, v.ID); err != nil {
+				return done{}, err
+			}
+		}
+	}
+	if err := r.Step(ctx, "delete", 0, 0); err != nil {
+		return done{}, err
+	}
+	if result.Expired, err = t.removeExpired(ctx, r, store); err != nil {
+		return done{}, err
+	}
+	if err := r.Step(ctx, "sweep", 0, 0); err != nil {
+		return done{}, err
+	}
+	if result.Swept, err = store.Sweep(ctx, t.knownBackup); err != nil {
+		return done{}, err
+	}
+	return done{result: result}, nil
+}
+
+func (t *toolbox) retentionPolicy(ctx context.Context) (retention.Policy, error) {
+	var p retention.Policy
+	text, err := t.reg.Setting(ctx, "backup_retention")
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return p, fmt.Errorf("setting backup_retention: %w", err)
+	}
+	return p, p.Validate() //nolint:wrapcheck // it names the field
+}
+
+func (t *toolbox) backupsByTenant(ctx context.Context) (map[string][]retention.Backup, error) {
+	rows, err := t.vault.catalog.List(ctx, backup.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	outcomes := map[string]retention.Outcome{"verified": retention.Verified, "failed": retention.Failed}
+	byTenant := map[string][]retention.Backup{}
+	for _, b := range rows {
+		byTenant[b.TenantID] = append(byTenant[b.TenantID], retention.Backup{ID: b.ID, At: *b.TakenAt, Outcome: outcomes[b.Outcome], Held: b.HeldBy != nil})
+	}
+	return byTenant, nil
+}
+
+// letExpire marks a backup, unless somebody holds it or works with it by now. What is marked is deleted, by this attempt or another.
+func (t *toolbox) letExpire(ctx context.Context, r *run, id string) error {
+	err := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE tenantry.backups b SET state = 'expiring'
+			WHERE b.id = $1 AND b.state = 'complete' AND b.held_by IS NULL
+			  AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.finished_at IS NULL AND o.args ->> 'backup' = b.id)`, id)
+		return err //nolint:wrapcheck // wrapped below
+	})
+	atExpireRow.Hit(ctx)
+	if err != nil {
+		return fmt.Errorf("let backup %s expire: %w", id, err)
+	}
+	return nil
+}
+
+func (t *toolbox) removeExpired(ctx context.Context, r *run, store *backup.Store) (int, error) {
+	rows, err := t.reg.Pool().Query(ctx, `SELECT id, tenant_id FROM tenantry.backups WHERE state = 'expiring' AND store = $1 ORDER BY id`, store.URL())
+	if err != nil {
+		return 0, fmt.Errorf("list expiring backups: %w", err)
+	}
+	type marked struct{ ID, Tenant string }
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[marked])
+	if err != nil {
+		return 0, fmt.Errorf("list expiring backups: %w", err)
+	}
+	for i, b := range list {
+		if err := r.Step(ctx, "delete", int64(i), int64(len(list))); err != nil {
+			return i, err
+		}
+		if err := store.Remove(ctx, b.Tenant, b.ID); err != nil {
+			return i, err
+		}
+		err := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE tenantry.backups SET state = 'gone', deleted_at = now() WHERE id = $1 AND state = 'expiring'`, b.ID)
+			return err //nolint:wrapcheck // the caller does
+		})
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(list), nil
+}
+
+// knownBackup says what the control database knows of a backup in the store.
+func (t *toolbox) knownBackup(ctx context.Context, tenant, id string) (backup.Known, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var dead bool
+	err := t.reg.Pool().QueryRow(ctx, `SELECT state IN ('failed', 'gone') FROM tenantry.backups WHERE id = $1 AND tenant_id = $2`, id, tenant).Scan(&dead)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return backup.Unknown, nil
+	case err != nil:
+		return backup.Unknown, fmt.Errorf("read backup %s: %w", id, err)
+	case dead:
+		return backup.Dead, nil
+	default:
+		return backup.Alive, nil
+	}
+}
