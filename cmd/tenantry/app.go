@@ -32,6 +32,7 @@ type settings struct {
 	LogLevel    string `env:"TENANTRY_LOG_LEVEL"    envDefault:"info"`
 	LogFormat   string `env:"TENANTRY_LOG_FORMAT"   envDefault:"json"`
 	PGBin       string `env:"TENANTRY_PG_BIN"`
+	BackupURL   string `env:"TENANTRY_BACKUP_URL"`
 	Requester   string `env:"TENANTRY_REQUESTED_BY"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -145,9 +146,12 @@ func setSetting(ctx context.Context, pool *pgxpool.Pool, key, value string) erro
 	if json.Unmarshal([]byte(value), &parsed) == nil && parsed != nil {
 		number = &value
 	}
+	if strings.HasPrefix(strings.TrimSpace(value), "{") && json.Valid([]byte(value)) { // a policy
+		number = &value
+	}
 	tag, err := pool.Exec(ctx, `
 		UPDATE tenantry.settings
-		SET value = CASE WHEN jsonb_typeof(value) = 'number' AND $3::jsonb IS NOT NULL THEN $3::jsonb ELSE to_jsonb($2::text) END, updated_at = now()
+		SET value = CASE WHEN jsonb_typeof(value) = jsonb_typeof($3::jsonb) THEN $3::jsonb ELSE to_jsonb($2::text) END, updated_at = now()
 		WHERE key = $1`, key, value, number)
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "TY001" {
 		return usageError("%s; %s", refusal.Message, refusal.Hint)

@@ -92,10 +92,12 @@ Connect to it:                     psql "$(tenantry tenant url acme --role app)"
 Bring all to a release:            tenantry rollout start 2026.12, tenantry rollout watch
 See who was changed by hand:       tenantry drift check --all --diff
 Change a tenant's forms:            tenantry ddl plan acme -f change.json, tenantry ddl apply acme -f change.json --wait
+Back up, verify, restore:          tenantry backup create acme, tenantry backup status, tenantry backup restore BACKUP --to-new acme-2
 Watch:                             tenantry op list, tenantry op watch OP, tenantry ops (metrics and River UI)
 
 Environment: TENANTRY_CONTROL_URL (the control database, reached directly), TENANTRY_SECRET_KEY (seals passwords; several keys
-separated by commas, the newest first), TENANTRY_LOG_LEVEL, TENANTRY_LOG_FORMAT (json or console). Where TENANTRY_CONTROL_URL is
+separated by commas, the newest first), TENANTRY_BACKUP_URL (where workers keep backups), TENANTRY_PG_BIN (the folder of PostgreSQL's
+programs, where they are not found), TENANTRY_LOG_LEVEL, TENANTRY_LOG_FORMAT (json or console). Where TENANTRY_CONTROL_URL is
 not set, .tenantry/dev.env of this folder or one above is read, which tenantry dev writes.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 partial (some of several failed, or have drifted), 5 timeout (the work goes on; with -o json the
@@ -119,7 +121,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

@@ -37,6 +37,7 @@ Queues: provision, migrate, ddl, backup, fanout, default.`,
 				return err
 			}
 			cfg.ControlURL, cfg.Concurrency, cfg.Version, cfg.Log = a.env.ControlURL, concurrency, version, log
+			cfg.BackupURL, cfg.PgBinDir = a.env.BackupURL, a.env.PGBin
 			if cfg.Keys, err = a.keys(); err != nil {
 				return err
 			}

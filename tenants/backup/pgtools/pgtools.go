@@ -54,7 +54,7 @@ func Find(ctx context.Context, dir string) (Installed, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%w: install PostgreSQL's client programs (apt-get install postgresql-client), or name their directory in TENANTRY_PG_BINDIR", ErrMissing)
+		return nil, fmt.Errorf("%w: install PostgreSQL's client programs (apt-get install postgresql-client), or name their directory in TENANTRY_PG_BIN", ErrMissing)
 	}
 	slices.SortFunc(found, func(a, b Tools) int { return a.Major - b.Major })
 	return found, nil

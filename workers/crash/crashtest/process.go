@@ -70,7 +70,7 @@ func (p Program) Start(t testing.TB, f *fleettest.Fleet, name string, args ...st
 // Env is the environment of the program for a fleet.
 func Env(f *fleettest.Fleet) []string {
 	return []string{
-		"TENANTRY_CONTROL_URL=" + f.URL, "TENANTRY_SECRET_KEY=" + f.Secret, "TENANTRY_LOG_LEVEL=info",
+		"TENANTRY_CONTROL_URL=" + f.URL, "TENANTRY_SECRET_KEY=" + f.Secret, "TENANTRY_LOG_LEVEL=info", "TENANTRY_BACKUP_URL=" + f.BackupURL,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 	}
 }
