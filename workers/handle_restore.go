@@ -26,7 +26,7 @@ type restoredAs struct {
 	Node    string `json:"node"`
 	Rows    int64  `json:"rows"`
 	Release string `json:"release"`
-	// Skipped are grants to roles that are not the tenant's.
+	// Skipped is what is not restored: grants to roles that are not the tenant's, and publications.
 	Skipped []string `json:"skipped,omitempty"`
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 	"github.com/avenit/tenantry/tenants/backup/pgtools"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -42,7 +43,7 @@ type Restore struct {
 // Restored is what [Restore.Run] has done.
 type Restored struct {
 	Contents Contents
-	// Skipped are grants to roles that are not the tenant's, which nobody has any more.
+	// Skipped is what is not restored: grants to roles that are not the tenant's, and publications.
 	Skipped []string
 }
 
@@ -54,6 +55,9 @@ func (r Restore) Run(ctx context.Context, conn *pgx.Conn) (Restored, error) {
 	if err != nil {
 		return out, err //nolint:wrapcheck // it says what to do
 	}
+	if err := r.schemaPublic(ctx, conn); err != nil {
+		return out, err
+	}
 	atRestoreBefore.Hit(ctx)
 	toc, err := r.data(ctx, tools)
 	if err != nil {
@@ -62,6 +66,11 @@ func (r Restore) Run(ctx context.Context, conn *pgx.Conn) (Restored, error) {
 	atRestoreData.Hit(ctx)
 	if out.Skipped, err = r.rights(ctx, conn, toc, out.Contents); err != nil {
 		return out, fmt.Errorf("restore: %w", err)
+	}
+	for _, o := range r.Contents.Schema {
+		if notRestored(o.Kind) {
+			out.Skipped = append(out.Skipped, o.Kind+" "+o.Name)
+		}
 	}
 	atRestoreRights.Hit(ctx)
 	return out, nil
@@ -91,6 +100,25 @@ func majorOf(version string) int {
 	digits := strings.TrimRightFunc(strings.SplitN(version, ".", 2)[0], func(r rune) bool { return r < '0' || r > '9' })
 	n, _ := strconv.Atoi(strings.SplitN(digits, "beta", 2)[0]) // 0 is any
 	return n
+}
+
+// schemaPublic makes schema public, which every new database has, what it was: somebody else's, or not there.
+func (r Restore) schemaPublic(ctx context.Context, conn *pgx.Conn) error {
+	owner := tenants.Ident(r.Target.Owner)
+	sql := "DROP SCHEMA public"
+	for _, o := range r.Contents.Schema {
+		if o.Kind != "schema" || o.Name != "public" {
+			continue
+		}
+		if !strings.Contains(o.Definition, "OWNER "+r.Roles[r.Target.Owner]) {
+			return nil // its owner is the database's, as in a new one
+		}
+		sql = "ALTER SCHEMA public OWNER TO " + owner
+	}
+	if _, err := conn.PgConn().Exec(ctx, "SET ROLE "+owner+"; "+sql+"; RESET ROLE").ReadAll(); err != nil {
+		return fmt.Errorf("restore: schema public: %w", err)
+	}
+	return nil
 }
 
 // restoreArgs leave out what is the control plane's to say (owners, rights) and what reaches out of the database.
