@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -191,6 +190,7 @@ func (d *devFleet) prepare(ctx context.Context) error {
 		"TENANTRY_SECRET_KEY":   tenants.NewKey,
 		"TENANTRY_OPS_USER":     func() string { return "dev" },
 		"TENANTRY_OPS_PASSWORD": tenants.NewPassword,
+		"TENANTRY_BACKUP_URL":   func() string { return "file://" + filepath.Join(d.dir, "backups") },
 	} {
 		if d.values[key] = values[key]; values[key] == "" {
 			d.values[key] = create()
@@ -355,6 +355,7 @@ func (d *devFleet) startWorker(ctx context.Context, log zerolog.Logger) error {
 	rt, err := workers.New(workers.Config{
 		ControlURL: d.values["TENANTRY_CONTROL_URL"], Keys: keys, Log: log, Version: version, Metrics: workers.NewMetrics(metrics),
 		Grace: 10 * time.Second, Concurrency: map[string]int{jobs.QueueProvision: 4},
+		BackupURL: d.values["TENANTRY_BACKUP_URL"], PgBinDir: d.app.env.PGBin,
 	})
 	if err != nil {
 		return fmt.Errorf("make worker: %w", err)
@@ -473,6 +474,7 @@ Try next, in another terminal in this folder:
   %[7]s tenant create my-first --wait
   psql "$(%[7]s tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
   %[7]s tenant suspend acme --wait
+  %[7]s backup create globex --wait && %[7]s backup verify --tenant globex --wait && %[7]s backup status
   %[7]s op list
   %[7]s doctor
 
@@ -517,111 +519,4 @@ func (d *devFleet) stop() error {
 	}
 	d.say("stopped")
 	return nil
-}
-
-// demo shows the main job: an API asks for tenants, workers make them real, a person watches.
-func (d *devFleet) demo(ctx context.Context) error {
-	client, err := d.app.jobs(ctx)
-	if err != nil {
-		return err
-	}
-	d.say("the warm pool fills: databases with roles, isolation and schema that wait for their tenant")
-	if err := d.awaitWarm(ctx); err != nil {
-		return err
-	}
-	pool, err := d.app.control(ctx)
-	if err != nil {
-		return err
-	}
-	begun := time.Now()
-	var made jobs.Created
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		made, err = client.CreateTenantTx(ctx, tx, jobs.Provision{Slug: "signup-" + suffix(), Name: "A new customer"}, nil)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("create a tenant in a transaction: %w", err)
-	}
-	d.say("a customer signs up: one transaction of the API, %.1f ms, and the tenant is %s in database %s", time.Since(begun).Seconds()*1000, made.State, made.Database)
-	for _, verb := range []jobs.Args{jobs.Suspend{Tenant: made.TenantID}, jobs.Resume{Tenant: made.TenantID}, jobs.Rotate{Tenant: made.TenantID}} {
-		id, err := client.Submit(ctx, verb, nil)
-		if err != nil {
-			return fmt.Errorf("submit %s: %w", verb.Kind(), err)
-		}
-		op, err := client.Wait(ctx, id)
-		if err != nil {
-			return fmt.Errorf("%s: %w", verb.Kind(), err)
-		}
-		if op.State != jobs.StateSucceeded {
-			return fmt.Errorf("%s ended %s: %s", verb.Kind(), op.State, deref(op.Error).Message)
-		}
-		d.say("%s: done in %s", verb.Kind(), took(op))
-	}
-	if err := d.showFleet(ctx); err != nil {
-		return err
-	}
-	d.say("all of it ran; next: make dev (stays up), README.md")
-	return nil
-}
-
-func (d *devFleet) awaitWarm(ctx context.Context) error {
-	reg, err := d.app.registry(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		uses, err := reg.NodeUses(ctx)
-		if err != nil {
-			return err
-		}
-		for _, use := range uses {
-			if use.Warm >= d.opts.warm {
-				d.say("%d databases are warm", use.Warm)
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the warm pool: %w", ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func (d *devFleet) showFleet(ctx context.Context) error {
-	reg, err := d.app.registry(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := reg.Tenants(ctx, tenants.TenantFilter{States: []tenants.State{tenants.StateActive}})
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, t := range list {
-		lease, err := d.runtime.Cache().Acquire(ctx, t.ID)
-		if err != nil {
-			return fmt.Errorf("lease pool of %s: %w", t.Slug, err)
-		}
-		var customers, invoices int
-		var total string
-		err = lease.Pool().QueryRow(ctx, `SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(total), 0)::text FROM invoices`).Scan(&customers, &invoices, &total)
-		lease.Release()
-		if err != nil {
-			return fmt.Errorf("count rows of %s: %w", t.Slug, err)
-		}
-		rows = append(rows, []string{t.Slug, string(t.State), t.Database, t.Release, fmt.Sprint(customers), fmt.Sprint(invoices), total})
-	}
-	d.app.println()
-	table(d.app.out, []string{"TENANT", "STATE", "DATABASE", "RELEASE", "CUSTOMERS", "INVOICES", "TOTAL"}, rows)
-	d.app.println()
-	return nil
-}
-
-func suffix() string {
-	raw := make([]byte, 3)
-	_, _ = rand.Read(raw) // never fails
-	return hex.EncodeToString(raw)
 }

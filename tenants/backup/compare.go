@@ -20,7 +20,9 @@ type Difference struct {
 	Got  string `json:"got"`
 }
 
-func (d Difference) String() string { return fmt.Sprintf("%s: %s instead of %s", d.What, d.Got, d.Want) }
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: %s instead of %s", d.What, d.Got, d.Want)
+}
 
 // mostDifferences is how many are told of one comparison.
 const mostDifferences = 50

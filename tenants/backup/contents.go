@@ -14,10 +14,10 @@ import (
 
 // Contents are what a backup holds, for comparing it with what was restored.
 type Contents struct {
-	Format   int    `json:"format"`
+	Format   int            `json:"format"`
 	Locale   tenants.Locale `json:"locale"`
-	Tables   []Table `json:"tables"`
-	LargeObj archive.Sum `json:"large_objects"`
+	Tables   []Table        `json:"tables"`
+	LargeObj archive.Sum    `json:"large_objects"`
 	// Sequences as they are in the dump.
 	Sequences []Sequence `json:"sequences"`
 	// Schema is what the database held besides its rows, roles as placeholders.
