@@ -70,7 +70,7 @@ func passing(work ...[]string) []string {
 
 // kinds is the matrix: a line a kind.
 func kinds() []kind {
-	return []kind{
+	return append(backupKinds(), []kind{
 		{
 			name: "provision", points: passing(pointsOfChange, pointsOfBuild, pointsOfRecord), ask: askProvision,
 			tenant: tenants.StateActive, database: "assigned",
@@ -130,7 +130,7 @@ func kinds() []kind {
 			tenant: tenants.StateActive, database: "assigned", release: nextRelease, state: jobs.StateCancelled, after: emptyAgain,
 		},
 		{name: "retire", points: passing(pointsOfFence, pointsOfDrop, pointsOfRecord), need: needWarm, ask: askRetire, database: "dropped"},
-	}
+	}...)
 }
 
 func asking(args func(slug string) jobs.Args) func(*testing.T, *crashtest.Scene, string, string) string {
@@ -241,11 +241,14 @@ func askMigrate(t *testing.T, s *crashtest.Scene, name, point string) string {
 	return s.Fleet.Submit(t, jobs.Migrate{Tenant: name, Release: to})
 }
 
-// databaseOfOperation gives the row that an operation works on. A check has none of its own: it names a tenant.
+// databaseOfOperation gives the row that an operation works on. A check has none of its own: it names a tenant. A verification makes one; letting backups
+// expire is about all.
 func databaseOfOperation(t testing.TB, s *crashtest.Scene, id string) tenants.Database {
 	t.Helper()
 	db, err := s.Fleet.Registry.Database(t.Context(), value[string](t, s, `
-		SELECT coalesce(o.database_id, (SELECT t.database_id FROM tenantry.tenants t WHERE t.slug = o.args ->> 'only'))
+		SELECT coalesce(o.database_id, (SELECT t.database_id FROM tenantry.tenants t WHERE t.slug = o.args ->> 'only'),
+		         (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = o.id),
+		         (SELECT t.database_id FROM tenantry.tenants t WHERE o.kind = 'expire_backups' ORDER BY t.id LIMIT 1))
 		FROM tenantry.operations o
 		WHERE o.id = $1`, id))
 	require.NoError(t, err)

@@ -51,6 +51,11 @@ var dangerous = []cell{
 	{"change", "ddl.index.effect"},
 	{"change", "ddl.committed"},
 	{"cancel", "ddl.undo.step"},
+	{"backup", "backup.data.within"},
+	{"backup", "backup.manifest.after"},
+	{"verify", "restore.data.after"},
+	{"restore", "restore.data.after"},
+	{"expire", "expire.manifest.after"},
 }
 
 // smoke is what runs with all other tests.

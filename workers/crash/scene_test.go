@@ -74,7 +74,7 @@ func atRest(t testing.TB, s *crashtest.Scene) {
 // withWorker runs f while a worker of this process works: for what a test needs before it begins.
 func withWorker(t testing.TB, s *crashtest.Scene, f func()) {
 	t.Helper()
-	rt, err := workers.New(workers.Config{ControlURL: s.Fleet.URL, Keys: s.Fleet.Keys, Log: fleettest.Log(t), Grace: 5 * time.Second})
+	rt, err := workers.New(workers.Config{ControlURL: s.Fleet.URL, Keys: s.Fleet.Keys, Log: fleettest.Log(t), Grace: 5 * time.Second, BackupURL: s.Fleet.BackupURL})
 	require.NoError(t, err)
 	require.NoError(t, rt.Start(t.Context()))
 	defer rt.Stop()

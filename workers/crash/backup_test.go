@@ -1,0 +1,137 @@
+package crash_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/workers/crash/crashtest"
+)
+
+// Points of backups.
+var (
+	pointsOfBackup = []string{
+		"backup.key.after", "backup.row.after", "backup.snapshot.after", "backup.data.within", "backup.data.after", "backup.contents.after", "backup.manifest.after",
+	}
+	pointsOfEmpty   = []string{"empty.cleared", "empty.created", "empty.open"}
+	pointsOfData    = []string{"restore.data.before", "restore.data.after", "restore.rights.after"}
+	pointsOfVerify  = []string{"verify.row.after", "verify.compared", "verify.dropped"}
+	pointsOfRestore = []string{"restore.compared", "restore.analyzed", "restore.open"}
+	pointsOfExpire  = []string{"expire.row.after", "expire.manifest.after", "expire.objects.after"}
+)
+
+// backupKinds is the matrix of backups.
+func backupKinds() []kind {
+	return []kind{
+		{
+			name: "backup", points: passing(pointsOfChange, pointsOfBackup, pointsOfRecord), need: needTenants,
+			ask:    asking(func(slug string) jobs.Args { return jobs.Backup{Tenant: slug} }),
+			tenant: tenants.StateActive, database: "assigned", after: backedUp,
+		},
+		{
+			name: "verify", points: passing(pointsOfRoles, pointsOfEmpty, pointsOfData, pointsOfVerify, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needBackups,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.VerifyBackup{Backup: backupOf(t, s, name)})
+			},
+			database: "dropped", after: isVerified,
+		},
+		{
+			name: "restore", points: passing(pointsOfChange, pointsOfRoles, pointsOfEmpty, pointsOfData, pointsOfRestore, pointsOfRecord), need: needBackups,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.Restore{Backup: backupOf(t, s, name), To: name + "-2"})
+			},
+			tenant: tenants.StateActive, database: "assigned",
+		},
+		{
+			name: "expire", points: passing(pointsOfExpire, pointsOfEnd), need: needExpiring,
+			ask: func(t *testing.T, s *crashtest.Scene, _, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.ExpireBackups{})
+			},
+			before: twoBackups, after: oneExpired, database: "assigned",
+		},
+	}
+}
+
+// needBackups makes tenants with a backup each. Nothing is verified but what a cell asks for.
+func needBackups(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	noVerifying(t, s)
+	needTenants(t, s, names)
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Backup{Tenant: name}) })
+}
+
+func noVerifying(t *testing.T, s *crashtest.Scene) {
+	t.Helper()
+	control(t, s, `UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
+}
+
+func backupOf(t *testing.T, s *crashtest.Scene, tenant string) string {
+	t.Helper()
+	return value[string](t, s, `
+		SELECT max(b.id) FROM tenantry.backups b JOIN tenantry.tenants t ON t.id = b.tenant_id WHERE t.slug = $1 AND b.state = 'complete'`, tenant)
+}
+
+// backedUp looks that there is one backup, that nothing else is in the store, and that it restores.
+func backedUp(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	noVerifying(t, s)
+	id := backupOf(t, s, name)
+	require.Equal(t, 1, value[int](t, s, `SELECT count(*) FROM tenantry.backups WHERE tenant_id = (SELECT tenant_id FROM tenantry.backups WHERE id = $1)`, id))
+	require.Len(t, objectsOf(t, s, id), 3, "data, contents, manifest")
+	s.Fleet.Do(t, jobs.VerifyBackup{Backup: id})
+}
+
+func objectsOf(t *testing.T, s *crashtest.Scene, backup string) []string {
+	t.Helper()
+	objects, err := filepath.Glob(filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), "tenants", "*", backup, "*"))
+	require.NoError(t, err)
+	return objects
+}
+
+func isVerified(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	require.Equal(t, "verified", value[string](t, s, `SELECT outcome FROM tenantry.backups WHERE id = $1`, backupOf(t, s, name)))
+}
+
+// needExpiring makes a tenant, of which one backup is kept.
+func needExpiring(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	noVerifying(t, s)
+	control(t, s, `UPDATE tenantry.settings SET value = '{"last": 1}' WHERE key = 'backup_retention'`)
+	needTenants(t, s, names)
+}
+
+// twoBackups makes two, of which the newer is verified, and something that a backup that failed has left.
+func twoBackups(t *testing.T, s *crashtest.Scene, name, _ string) {
+	t.Helper()
+	withWorker(t, s, func() {
+		s.Fleet.Do(t, jobs.Backup{Tenant: name})
+		s.Fleet.Do(t, jobs.Backup{Tenant: name})
+		s.Fleet.Do(t, jobs.VerifyBackup{Backup: backupOf(t, s, name)})
+	})
+	dead := value[string](t, s, `
+		INSERT INTO tenantry.backups (tenant_id, state, store, key_id)
+		SELECT tenant_id, 'failed', store, key_id FROM tenantry.backups WHERE id = $1
+		RETURNING id`, backupOf(t, s, name))
+	folder := filepath.Join(filepath.Dir(filepath.Dir(objectsOf(t, s, backupOf(t, s, name))[0])), dead)
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "1.data"), []byte("half a dump"), 0o600))
+}
+
+func oneExpired(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	for state, want := range map[string]int{"complete": 3, "gone": 0, "failed": 0} {
+		ids := value[[]string](t, s, `
+			SELECT coalesce(array_agg(b.id), '{}') FROM tenantry.backups b JOIN tenantry.tenants t ON t.id = b.tenant_id WHERE t.slug = $1 AND b.state = $2`, name, state)
+		require.Len(t, ids, 1, state)
+		require.Len(t, objectsOf(t, s, ids[0]), want, state)
+	}
+}
