@@ -163,7 +163,7 @@ func (s *Scene) Remember(t testing.TB, slug string) {
 }
 
 // listing tells everything of a database that must be the same in every tenant's: objects, columns, constraints, indexes and
-// whether they are valid, owners, rights, roles. The database's own name is left out.
+// whether they are valid, owners, rights (those that nobody has said are written as those that they are), roles. The database's own name is left out.
 func (s *Scene) listing(ctx context.Context, node, conn *pgx.Conn, database string) (string, error) {
 	inside, err := list(ctx, conn, insideSQL)
 	if err != nil {
@@ -182,11 +182,11 @@ const insideSQL = `
 WITH spaces AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), lines AS (
-  SELECT format('schema %s owner %s rights %s', nspname, nspowner::regrole, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(nspacl) a)) AS line
+  SELECT format('schema %s owner %s rights %s', nspname, nspowner::regrole, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(nspacl, acldefault('n', nspowner))) a)) AS line
   FROM spaces
   UNION ALL
   SELECT format('%s %s.%s owner %s rights %s', c.relkind, n.nspname, c.relname, c.relowner::regrole,
-                (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(c.relacl) a))
+                (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a))
   FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
   UNION ALL
   SELECT format('column %s.%s.%s %s %s not null %s default %s', n.nspname, c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod),
@@ -208,7 +208,7 @@ WITH spaces AS (
   WHERE NOT g.tgisinternal
   UNION ALL
   SELECT format('function %s.%s owner %s rights %s body %s', n.nspname, p.oid::regprocedure, p.proowner::regrole,
-                (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(p.proacl) a), md5(p.prosrc))
+                (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(p.proacl, acldefault('f', p.proowner))) a), md5(p.prosrc))
   FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
   UNION ALL
   SELECT format('default rights of %s on %s: %s', defaclrole::regrole, defaclobjtype, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(defaclacl) a))
