@@ -30,13 +30,13 @@ func (v *vault) open(ctx context.Context) (*backup.Store, pgtools.Installed, err
 	var err error
 	if v.tools == nil {
 		if v.tools, err = pgtools.Find(ctx, v.binDir); err != nil {
-			return nil, nil, err //nolint:wrapcheck // it says what to do
+			return nil, nil, err
 		}
 	}
 	if v.store == nil {
 		// The store outlives the operation that opens it.
 		if v.store, err = backup.OpenStore(context.WithoutCancel(ctx), v.url); err != nil {
-			return nil, nil, err //nolint:wrapcheck // it says which
+			return nil, nil, err
 		}
 	}
 	return v.store, v.tools, nil

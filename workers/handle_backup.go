@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -86,7 +87,7 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	defer stop()
 	m, err := backup.Dump{
 		Store: store, Tools: tools, Key: key, Sign: sign,
-		Target: targetOf(home, r), Conn: conn, Roles: provision.RolesOf(db, node),
+		Target: targetOf(home, r), Conn: conn, Roles: provision.RolesOf(db, node), Schema: schemaReader(db, node),
 		Manifest: backup.Manifest{Backup: id, Tenant: home.TenantID, Slug: home.Slug, Database: db.Name, Node: home.NodeName, Release: home.Release},
 		Attempt:  r.Attempt(),
 		Progress: func(done, total int64) { progress(done, total, "dump") },
@@ -99,6 +100,21 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	}
 	result := backedUp{Backup: id, At: m.At, Bytes: m.Data.Bytes + m.Contents.Bytes, Tables: m.Tables, Rows: m.Rows}
 	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error { return completeBackup(ctx, tx, m) }}, nil
+}
+
+// schemaReader reads the schema of a database as a fingerprint.
+func schemaReader(db tenants.Database, node tenants.Node) backup.SchemaReader {
+	return func(ctx context.Context, conn *pgx.Conn) ([]backup.Thing, error) {
+		schema, err := fingerprint.Read(ctx, conn, fingerprint.Options{Roles: provision.RolesOf(db, node)})
+		if err != nil {
+			return nil, err
+		}
+		things := make([]backup.Thing, len(schema.Objects))
+		for i, o := range schema.Objects {
+			things[i] = backup.Thing{Kind: o.Kind, Name: o.Name, Definition: o.Definition, Flaw: string(o.Flaw)}
+		}
+		return things, nil
+	}
 }
 
 // targetOf is a tenant's database as client programs connect to it.

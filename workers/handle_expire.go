@@ -76,7 +76,7 @@ func (t *toolbox) retentionPolicy(ctx context.Context) (retention.Policy, error)
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return p, fmt.Errorf("setting backup_retention: %w", err)
 	}
-	return p, p.Validate() //nolint:wrapcheck // it names the field
+	return p, p.Validate()
 }
 
 func (t *toolbox) backupsByTenant(ctx context.Context) (map[string][]retention.Backup, error) {

@@ -185,7 +185,7 @@ func (b *broughtBack) close(ctx context.Context) {
 }
 
 func (b *broughtBack) compare(ctx context.Context) ([]backup.Difference, error) {
-	return backup.Compare(ctx, b.conn, b.db.Owner(), provision.RolesOf(b.db, b.node), b.Contents, func(done, total int64) { b.progress(done, total, "compare") })
+	return backup.Compare(ctx, b.conn, b.db.Owner(), schemaReader(b.db, b.node), b.Contents, func(done, total int64) { b.progress(done, total, "compare") })
 }
 
 // bringBack restores a backup into an empty database, which it makes of a row. Close what it returns.

@@ -100,8 +100,10 @@ func (rt *Runtime) open(ctx context.Context) error {
 	reg := tenants.NewRegistry(rt.pools.ledger, rt.cfg.Keys)
 	admin := provision.NewAdmin(reg, rt.cfg.SessionsPerNode)
 	schema := newSchema(rt.pools.ledger)
-	rt.tools = &toolbox{reg: reg, admin: admin, prov: provision.New(reg, admin, schema), schema: schema, log: rt.cfg.Log,
-		vault: newVault(reg, rt.cfg.BackupURL, rt.cfg.PgBinDir)}
+	rt.tools = &toolbox{
+		reg: reg, admin: admin, prov: provision.New(reg, admin, schema), schema: schema, log: rt.cfg.Log,
+		vault: newVault(reg, rt.cfg.BackupURL, rt.cfg.PgBinDir),
+	}
 	rt.dir = directory.New(reg, tenants.RoleApp)
 	if rt.cache, err = poolcache.New(rt.cfg.Pools, rt.dir); err != nil {
 		return fmt.Errorf("pool cache: %w", err)

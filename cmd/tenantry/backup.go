@@ -158,10 +158,18 @@ func (a *app) backupShow() *cobra.Command {
 				return a.printJSON(b)
 			}
 			rows := [][2]string{
-				{"id", b.ID}, {"tenant", b.Tenant + " (" + b.TenantID + ")"}, {"state", b.State}, {"store", b.Store}, {"release", b.Release},
-				{"taken", moment(b.TakenAt)}, {"stored", size(deref(b.Bytes))}, {"database", size(deref(b.Size))},
-				{"tables", strconv.Itoa(deref(b.Tables))}, {"rows", strconv.FormatInt(deref(b.Rows), 10)},
-				{"verified", b.Outcome + " " + moment(b.VerifiedAt)}, {"found", b.VerifyDetail},
+				{"id", b.ID},
+				{"tenant", b.Tenant + " (" + b.TenantID + ")"},
+				{"state", b.State},
+				{"store", b.Store},
+				{"release", b.Release},
+				{"taken", moment(b.TakenAt)},
+				{"stored", size(deref(b.Bytes))},
+				{"database", size(deref(b.Size))},
+				{"tables", strconv.Itoa(deref(b.Tables))},
+				{"rows", strconv.FormatInt(deref(b.Rows), 10)},
+				{"verified", b.Outcome + " " + moment(b.VerifiedAt)},
+				{"found", b.VerifyDetail},
 				{"operation", deref(b.OperationID)},
 			}
 			if b.RestoreSeconds != nil {

@@ -58,7 +58,7 @@ func (c *Catalog) Signing(ctx context.Context) (SigningKey, Trusted, error) {
 		}
 		sealed, err := c.keys.Seal(signingPurpose(id), base64.StdEncoding.EncodeToString(private.Seed()))
 		if err != nil {
-			return err //nolint:wrapcheck // it says what is missing
+			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO tenantry.signing_keys (id, public, sealed) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM tenantry.signing_keys)`,
 			id, base64.StdEncoding.EncodeToString(public), sealed)
@@ -91,7 +91,7 @@ func (c *Catalog) signing(ctx context.Context) (SigningKey, Trusted, error) {
 	}
 	seed, err := c.keys.Open(signingPurpose(newest.ID), newestSealed)
 	if err != nil {
-		return newest, nil, err //nolint:wrapcheck // it says what is missing
+		return newest, nil, err
 	}
 	raw, err := base64.StdEncoding.DecodeString(seed)
 	if err != nil || len(raw) != ed25519.SeedSize {
@@ -153,7 +153,7 @@ func (c *Catalog) ensureKey(ctx context.Context, tenant string, by tenants.Attem
 	}
 	sealed, err := c.keys.Seal(tenantPurpose(tenant, k.ID), secret)
 	if err != nil {
-		return k, err //nolint:wrapcheck // it says what is missing
+		return k, err
 	}
 	_, err = c.pool.Exec(ctx, `
 		WITH current AS MATERIALIZED (SELECT FROM tenantry.operations WHERE id = $5 AND attempt = $6 AND state = 'running' FOR SHARE)
@@ -173,7 +173,7 @@ func (c *Catalog) ensureKey(ctx context.Context, tenant string, by tenants.Attem
 func (c *Catalog) open(k sealedKey) (TenantKey, error) {
 	secret, err := c.keys.Open(tenantPurpose(k.Tenant, k.ID), k.Sealed)
 	if err != nil {
-		return TenantKey{}, err //nolint:wrapcheck // it says what is missing
+		return TenantKey{}, err
 	}
 	return ParseTenantKey(k.ID, secret)
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 )
@@ -43,22 +42,16 @@ SET search_path = pg_catalog;
 SET ROLE `
 
 // Compare looks whether a database is what a backup holds: its schema, and of every table the rows, of every sequence where it stands, of every large object
-// what is in it. Nobody may be changing it meanwhile. roles are what the database's roles stand for.
-func Compare(ctx context.Context, conn *pgx.Conn, owner string, roles map[string]string, want Contents, progress func(done, total int64)) ([]Difference, error) {
+// what is in it. Nobody may be changing it meanwhile.
+func Compare(ctx context.Context, conn *pgx.Conn, owner string, read SchemaReader, want Contents, progress func(done, total int64)) ([]Difference, error) {
 	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(owner)).ReadAll(); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	var found []Difference
-	schema, err := fingerprint.Read(ctx, conn, fingerprint.Options{Roles: roles})
+	schema, err := read(ctx, conn)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what it did
+		return nil, err
 	}
-	for _, d := range fingerprint.Compare(fingerprint.Schema{Objects: want.Schema}, schema) {
-		if notRestored(d.Kind) {
-			continue
-		}
-		found = append(found, Difference{What: d.Kind + " " + d.Name, Want: orNothing(d.Want), Got: orNothing(d.Got)})
-	}
+	found := compareSchemas(want.Schema, schema)
 	rows, err := compareTables(ctx, conn, want.Tables, progress)
 	if err != nil {
 		return nil, err
@@ -79,15 +72,42 @@ func Compare(ctx context.Context, conn *pgx.Conn, owner string, roles map[string
 	return found[:min(len(found), mostDifferences)], nil
 }
 
+func compareSchemas(want, got []Thing) []Difference {
+	type key struct{ kind, name string }
+	rest := make(map[key]Thing, len(got))
+	for _, o := range got {
+		rest[key{o.Kind, o.Name}] = o
+	}
+	var found []Difference
+	for _, w := range want {
+		g, there := rest[key{w.Kind, w.Name}]
+		delete(rest, key{w.Kind, w.Name})
+		if (!there || g != w) && !notRestored(w.Kind) {
+			found = append(found, Difference{What: w.Kind + " " + w.Name, Want: w.text(), Got: g.text()})
+		}
+	}
+	for _, g := range got {
+		if _, extra := rest[key{g.Kind, g.Name}]; extra {
+			found = append(found, Difference{What: g.Kind + " " + g.Name, Want: Thing{}.text(), Got: g.text()})
+		}
+	}
+	return found
+}
+
 // notRestored says of which kinds of objects a restore makes none: publications send what happens here to another server, which follows the database that
 // was, not this one.
 func notRestored(kind string) bool { return strings.HasPrefix(kind, "publication") }
 
-func orNothing(text string) string {
-	if text == "" {
+// text is an object's definition on one line; the zero value is nothing.
+func (o Thing) text() string {
+	switch {
+	case o.Kind == "":
 		return "nothing"
+	case o.Flaw != "":
+		return strings.ReplaceAll(o.Definition, "\n", ", ") + ", " + o.Flaw
+	default:
+		return strings.ReplaceAll(o.Definition, "\n", ", ")
 	}
-	return strings.ReplaceAll(text, "\n", ", ")
 }
 
 func sumText(s archive.Sum) string {

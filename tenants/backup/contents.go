@@ -1,13 +1,15 @@
 package backup
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/avenit/tenantry/migrations/fingerprint"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 )
@@ -21,12 +23,23 @@ type Contents struct {
 	// Sequences as they are in the dump.
 	Sequences []Sequence `json:"sequences"`
 	// Schema is what the database held besides its rows, roles as placeholders.
-	Schema []fingerprint.Object `json:"schema"`
+	Schema []Thing `json:"schema"`
 	// Roles say which roles the placeholders stood for: grants in the dump name them.
 	Roles map[string]string `json:"roles"`
 	// Settings are what the database itself sets, such as search_path=….
 	Settings []string `json:"settings"`
 }
+
+// Thing is one thing of a schema, in a form in which two databases can be compared. Kind and Name say which.
+type Thing struct {
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Definition string `json:"definition"`
+	Flaw       string `json:"flaw,omitempty"` // why it does not do what it says, "" for what does
+}
+
+// SchemaReader reads all that a database holds besides its rows, roles as placeholders.
+type SchemaReader func(ctx context.Context, conn *pgx.Conn) ([]Thing, error)
 
 // Table is a table's rows.
 type Table struct {

@@ -31,8 +31,9 @@ type Dump struct {
 
 	Target Target
 	// Conn is a session of Target's, for the snapshot; Roles are what its roles stand for.
-	Conn  *pgx.Conn
-	Roles map[string]string
+	Conn   *pgx.Conn
+	Roles  map[string]string
+	Schema SchemaReader
 
 	// Manifest is filled in but for what the dump tells.
 	Manifest Manifest
@@ -62,7 +63,7 @@ func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
 	} else if !errors.Is(err, ErrNotThere) {
 		return m, err
 	}
-	s, err := takeSnapshot(ctx, d.Conn, d.Target.Owner, d.Roles)
+	s, err := takeSnapshot(ctx, d.Conn, d.Target.Owner, d.Schema)
 	if err != nil {
 		return m, err
 	}
@@ -70,11 +71,11 @@ func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
 	atSnapshot.Hit(ctx)
 	tools, err := d.Tools.ForServer(s.server/serverMajor, 0)
 	if err != nil {
-		return m, err //nolint:wrapcheck // it says what to do
+		return m, err
 	}
 	m.Format, m.At, m.LSN, m.Server, m.Client, m.Key, m.Size = ManifestFormat, s.at.UTC(), s.lsn, s.server, tools.Version, d.Key.ID, s.size
 
-	c := Contents{Locale: s.locale, Schema: s.schema.Objects, Roles: d.Roles, Settings: s.settings}
+	c := Contents{Locale: s.locale, Schema: s.schema, Roles: d.Roles, Settings: s.settings}
 	if err := d.data(ctx, tools, s, &m, &c); err != nil {
 		return m, err
 	}
@@ -128,12 +129,12 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 					passing := &passing{r: r, w: w, total: s.size, progress: d.Progress}
 					a, err := archive.Open(passing)
 					if err != nil {
-						return err //nolint:wrapcheck // it says what is wrong
+						return err
 					}
 					toc = a.TOC
 					sums, err = a.Sum()
 					m.Dumped = passing.n
-					return err //nolint:wrapcheck // it says what is wrong
+					return err
 				})
 				atData.Hit(ctx)
 				return err

@@ -38,7 +38,7 @@ func (t Target) program(ctx context.Context, path string, args []string, options
 	if err != nil {
 		return fmt.Errorf("node URL: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, path, append(args, "--no-password", "--dbname="+address)...)
+	cmd := exec.CommandContext(ctx, path, append(args, "--no-password", "--dbname="+address)...) //nolint:gosec // G204: a program that was found, arguments of ours
 	// The password is in the environment, which only this user and root can read; arguments are for everybody.
 	cmd.Env = append(baseEnvironment(), "PGPASSWORD="+t.Password, "PGAPPNAME="+t.Session, "PGOPTIONS="+options, "PGCONNECT_TIMEOUT=10")
 	said := &tail{}

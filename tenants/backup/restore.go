@@ -53,7 +53,7 @@ func (r Restore) Run(ctx context.Context, conn *pgx.Conn) (Restored, error) {
 	out := Restored{Contents: r.Contents}
 	tools, err := r.Tools.ForServer(r.Server/serverMajor, majorOf(r.Manifest.Client))
 	if err != nil {
-		return out, err //nolint:wrapcheck // it says what to do
+		return out, err
 	}
 	if err := r.schemaPublic(ctx, conn); err != nil {
 		return out, err
@@ -137,7 +137,7 @@ func (r Restore) data(ctx context.Context, tools pgtools.Tools) (archive.TOC, er
 			var head bytes.Buffer
 			a, err := archive.Open(io.TeeReader(in, &head))
 			if err != nil {
-				return err //nolint:wrapcheck // it says what is wrong
+				return err
 			}
 			toc = a.TOC
 			if err := allowed(toc); err != nil {

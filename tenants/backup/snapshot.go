@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
 )
 
@@ -22,7 +21,7 @@ type snapshot struct {
 	size     int64
 	locale   tenants.Locale
 	settings []string
-	schema   fingerprint.Schema
+	schema   []Thing
 }
 
 const beginSnapshotSQL = `
@@ -47,7 +46,7 @@ FROM pg_database d
 WHERE datname = current_database()`
 
 // takeSnapshot begins a transaction as the owner and reads what there is besides rows.
-func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string, roles map[string]string) (*snapshot, error) {
+func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string, read SchemaReader) (*snapshot, error) {
 	s := &snapshot{conn: conn}
 	if _, err := conn.PgConn().Exec(ctx, beginSnapshotSQL+tenants.Ident(owner)).ReadAll(); err != nil {
 		return nil, fmt.Errorf("begin snapshot: %w", err)
@@ -59,8 +58,8 @@ func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string, roles map[s
 	if s.locale, err = localeOf(ctx, conn); err != nil {
 		return nil, err
 	}
-	if s.schema, err = fingerprint.Read(ctx, conn, fingerprint.Options{Roles: roles}); err != nil {
-		return nil, err //nolint:wrapcheck // it says what it did
+	if s.schema, err = read(ctx, conn); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

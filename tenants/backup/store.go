@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gocloud.dev/blob"
@@ -114,12 +115,8 @@ func (e *StoreError) Unwrap() error { return e.Err }
 
 // Transient reports whether the same may work later: all that the store says but that something is not there, or not possible.
 func (e *StoreError) Transient() bool {
-	switch gcerrors.Code(e.Err) {
-	case gcerrors.NotFound, gcerrors.InvalidArgument, gcerrors.FailedPrecondition, gcerrors.Unimplemented:
-		return false
-	default:
-		return true
-	}
+	lasting := []gcerrors.ErrorCode{gcerrors.NotFound, gcerrors.InvalidArgument, gcerrors.FailedPrecondition, gcerrors.Unimplemented}
+	return !slices.Contains(lasting, gcerrors.Code(e.Err))
 }
 
 // ErrNotThere says that an object is not in the store.
@@ -183,7 +180,7 @@ func (s *Store) sync(key string) error {
 	}
 	path := filepath.Join(s.dir, filepath.FromSlash(key))
 	for _, p := range []string{path, filepath.Dir(path)} {
-		f, err := os.Open(p)
+		f, err := os.Open(p) //nolint:gosec // G304: the path is ours
 		if err != nil {
 			return err //nolint:wrapcheck // the caller does
 		}

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,12 +39,9 @@ func (s *Store) Remove(ctx context.Context, tenant, backup string) error {
 func (s *Store) removeAll(ctx context.Context, prefix string, but ...string) error {
 	var keys []string
 	err := s.List(ctx, prefix, func(key string, _ *blob.ListObject) error {
-		for _, k := range but {
-			if k == key {
-				return nil
-			}
+		if !slices.Contains(but, key) {
+			keys = append(keys, key)
 		}
-		keys = append(keys, key)
 		return nil
 	})
 	if err != nil {

@@ -127,7 +127,7 @@ func (h *head) contents() (TOC, error) {
 
 // compression must be none: compressed data cannot be added up in passing.
 func (h *head) compression() error {
-	level := 0
+	var level int
 	var err error
 	if h.version.atLeast(15) {
 		var algorithm byte
