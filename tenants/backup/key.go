@@ -43,7 +43,7 @@ func (k TenantKey) encrypt(w io.Writer, fill func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
-	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(windowSize))
+	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(windowSize))
 	if err != nil {
 		return fmt.Errorf("compress: %w", err)
 	}
