@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avenit/tenantry/migrations/fingerprint"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -70,28 +69,24 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	}
 	atBackupRow.Hit(ctx)
 
-	conn, _, err := t.connectMigrator(ctx, r, home)
-	if err != nil {
-		return done{}, err
-	}
-	defer hangUp(ctx, conn)
-	db := home.Database()
-	if err := t.lendObjects(ctx, r, conn, db); err != nil {
-		return done{}, err
-	}
-	node, err := t.reg.Node(ctx, home.NodeID)
-	if err != nil {
+	if err := t.endOlder(ctx, r, home.NodeID); err != nil {
 		return done{}, err
 	}
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
-	m, err := backup.Dump{
-		Store: store, Tools: tools, Key: key, Sign: sign,
-		Target: targetOf(home, r), Conn: conn, Roles: provision.RolesOf(db, node), Schema: schemaReader(db, node),
-		Manifest: backup.Manifest{Backup: id, Tenant: home.TenantID, Slug: home.Slug, Database: db.Name, Node: home.NodeName, Release: home.Release},
-		Attempt:  r.Attempt(),
+	dump := backup.Dump{
+		Store: store, Tools: tools, Key: key, Sign: sign, Target: targetOf(home, r), Attempt: r.Attempt(),
+		Manifest: backup.Manifest{Backup: id, Tenant: home.TenantID, Slug: home.Slug, Database: home.DatabaseName, Node: home.NodeName, Release: home.Release},
 		Progress: func(done, total int64) { progress(done, total, "dump") },
-	}.Run(ctx, trusted)
+	}
+	m, err := t.dump(ctx, r, home, dump, trusted)
+	if program, is := errors.AsType[*backup.ProgramError](err); is && program.LargeObject() {
+		// They belong to whoever has made them.
+		if err := t.prov.Lend(ctx, r, home.DatabaseID); err != nil {
+			return done{}, err
+		}
+		m, err = t.dump(ctx, r, home, dump, trusted)
+	}
 	if err != nil {
 		return done{}, err
 	}
@@ -102,19 +97,28 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error { return completeBackup(ctx, tx, m) }}, nil
 }
 
-// schemaReader reads the schema of a database as a fingerprint.
-func schemaReader(db tenants.Database, node tenants.Node) backup.SchemaReader {
-	return func(ctx context.Context, conn *pgx.Conn) ([]backup.Thing, error) {
-		schema, err := fingerprint.Read(ctx, conn, fingerprint.Options{Roles: provision.RolesOf(db, node)})
-		if err != nil {
-			return nil, err
-		}
-		things := make([]backup.Thing, len(schema.Objects))
-		for i, o := range schema.Objects {
-			things[i] = backup.Thing{Kind: o.Kind, Name: o.Name, Definition: o.Definition, Flaw: string(o.Flaw)}
-		}
-		return things, nil
+// countAbove is how large a database is, in bytes, whose rows are counted beside the dump as well. In smaller ones a connection of its own, and what the server
+// reads of its catalogs for that, would cost as much as half of the dump.
+const countAbove = 64 << 20
+
+// dump makes the backup.
+func (t *toolbox) dump(ctx context.Context, r *run, home tenants.Home, d backup.Dump, trusted backup.Trusted) (backup.Manifest, error) {
+	facts, err := t.prov.Facts(ctx, home.DatabaseID)
+	if err != nil {
+		return d.Manifest, err
 	}
+	// Before the snapshot, never after it: nobody is promised more than there is.
+	d.Manifest.At, d.Manifest.LSN, d.Manifest.Server, d.Manifest.Size = facts.At.UTC(), facts.LSN, facts.Server, facts.Size
+	d.Locale, d.Settings = facts.Locale, facts.Settings
+	if facts.Size > countAbove {
+		conn, err := t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
+		if err != nil {
+			return d.Manifest, err
+		}
+		defer hangUp(ctx, conn)
+		d.Conn = conn
+	}
+	return d.Run(ctx, trusted)
 }
 
 // targetOf is a tenant's database as client programs connect to it.
@@ -157,18 +161,4 @@ func (t *toolbox) abandonBackup(r *run) record {
 		}
 		return nil
 	}
-}
-
-// lendObjects lets the owner read large objects that the application has made, where there are any.
-func (t *toolbox) lendObjects(ctx context.Context, r *run, conn *pgx.Conn, db tenants.Database) error {
-	var others bool
-	err := conn.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM pg_largeobject_metadata WHERE NOT pg_has_role($1, lomowner, 'USAGE'))`, db.Owner()).Scan(&others)
-	if err != nil {
-		return fmt.Errorf("look for large objects: %w", err)
-	}
-	if !others {
-		return nil
-	}
-	return t.prov.Lend(ctx, r, db.ID)
 }

@@ -171,12 +171,11 @@ func (t *toolbox) look(ctx context.Context, r *run, row backup.Row, databaseID s
 type broughtBack struct {
 	backup.Restored
 
-	conn     *pgx.Conn
-	db       tenants.Database
-	node     tenants.Node
-	took     time.Duration
-	progress func(done, total int64, what string)
-	stop     func()
+	conn       *pgx.Conn
+	comparison backup.Comparison
+	took       time.Duration
+	progress   func(done, total int64, what string)
+	stop       func()
 }
 
 func (b *broughtBack) close(ctx context.Context) {
@@ -185,7 +184,8 @@ func (b *broughtBack) close(ctx context.Context) {
 }
 
 func (b *broughtBack) compare(ctx context.Context) ([]backup.Difference, error) {
-	return backup.Compare(ctx, b.conn, b.db.Owner(), schemaReader(b.db, b.node), b.Contents, func(done, total int64) { b.progress(done, total, "compare") })
+	b.comparison.Progress = func(done, total int64) { b.progress(done, total, "compare") }
+	return b.comparison.Run(ctx, b.conn)
 }
 
 // bringBack restores a backup into an empty database, which it makes of a row. Close what it returns.
@@ -228,13 +228,15 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 		return nil, err
 	}
 	b := &broughtBack{}
-	if b.db, err = t.reg.Database(ctx, databaseID); err != nil {
+	db, err := t.reg.Database(ctx, databaseID)
+	if err != nil {
 		return nil, err
 	}
-	if b.node, err = t.reg.Node(ctx, b.db.NodeID); err != nil {
+	node, err := t.reg.Node(ctx, db.NodeID)
+	if err != nil {
 		return nil, err
 	}
-	if contents.LargeObj.Rows > 0 {
+	if contents.LargeObjects.Rows > 0 {
 		if err := t.prov.Lend(ctx, r, databaseID); err != nil {
 			return nil, err
 		}
@@ -244,16 +246,16 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 		return nil, err
 	}
 	begun := time.Now()
-	if b.conn, err = t.admin.Connect(ctx, b.node, b.db.Name, login.Username, login.Password, r); err != nil {
+	if b.conn, err = t.admin.Connect(ctx, node, db.Name, login.Username, login.Password, r); err != nil {
 		return nil, err
 	}
 	b.progress, b.stop = t.reportProgress(ctx, r)
+	target := backup.Target{
+		URL: node.URL, Database: db.Name, User: login.Username, Password: login.Password, Owner: db.Owner(), Session: provision.SessionName(r),
+	}
+	b.comparison = backup.Comparison{Tools: tools, Manifest: m, Contents: contents, Server: node.ServerVersion, Target: target}
 	b.Restored, err = backup.Restore{
-		Store: store, Tools: tools, Key: key, Manifest: m, Contents: contents, Server: b.node.ServerVersion,
-		Target: backup.Target{
-			URL: b.node.URL, Database: b.db.Name, User: login.Username, Password: login.Password, Owner: b.db.Owner(), Session: provision.SessionName(r),
-		},
-		Roles:    provision.RolesOf(b.db, b.node),
+		Store: store, Tools: tools, Key: key, Manifest: m, Contents: contents, Server: node.ServerVersion, Target: target,
 		Progress: func(done, total int64) { b.progress(done, total, "restore") },
 	}.Run(ctx, b.conn)
 	b.took = time.Since(begun)

@@ -1,15 +1,18 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
+	"github.com/avenit/tenantry/tenants/backup/pgtools"
 )
 
 // Difference is what a database does not have in common with a backup.
@@ -41,23 +44,33 @@ SET row_security = off;
 SET search_path = pg_catalog;
 SET ROLE `
 
-// Compare looks whether a database is what a backup holds: its schema, and of every table the rows, of every sequence where it stands, of every large object
-// what is in it. Nobody may be changing it meanwhile.
-func Compare(ctx context.Context, conn *pgx.Conn, owner string, read SchemaReader, want Contents, progress func(done, total int64)) ([]Difference, error) {
-	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(owner)).ReadAll(); err != nil {
-		return nil, fmt.Errorf("compare: %w", err)
-	}
-	schema, err := read(ctx, conn)
+// Comparison is a database, and the backup that it should be what.
+type Comparison struct {
+	Tools    pgtools.Installed
+	Manifest Manifest
+	Contents Contents
+	Server   int // as server_version_num
+	Target   Target
+	// Progress is told how many bytes of rows of how many are compared. It may be nil.
+	Progress func(done, total int64)
+}
+
+// Run looks whether the database is what the backup holds: its schema, and of every table the rows, of every sequence where it stands, what is in the large
+// objects. Nobody may be changing it meanwhile.
+func (c Comparison) Run(ctx context.Context, conn *pgx.Conn) ([]Difference, error) {
+	found, err := c.schemas(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := compareSchemas(want.Schema, schema)
-	rows, err := compareTables(ctx, conn, want.Tables, progress)
+	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(c.Target.Owner)).ReadAll(); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	rows, err := compareTables(ctx, conn, c.Contents.Tables, c.Progress)
 	if err != nil {
 		return nil, err
 	}
 	found = append(found, rows...)
-	sequences, err := compareSequences(ctx, conn, want.Sequences)
+	sequences, err := compareSequences(ctx, conn, c.Contents.Sequences)
 	if err != nil {
 		return nil, err
 	}
@@ -66,48 +79,80 @@ func Compare(ctx context.Context, conn *pgx.Conn, owner string, read SchemaReade
 	if err != nil {
 		return nil, err
 	}
-	if objects != want.LargeObj {
-		found = append(found, Difference{What: "large objects", Want: sumText(want.LargeObj), Got: sumText(objects)})
+	if objects != c.Contents.LargeObjects {
+		found = append(found, Difference{What: "large objects", Want: sumText(c.Contents.LargeObjects), Got: sumText(objects)})
 	}
 	return found[:min(len(found), mostDifferences)], nil
 }
 
-func compareSchemas(want, got []Thing) []Difference {
-	type key struct{ kind, name string }
-	rest := make(map[key]Thing, len(got))
-	for _, o := range got {
-		rest[key{o.Kind, o.Name}] = o
+// schemas asks pg_dump what the database holds besides rows. A server or a pg_dump of another major version may write the same in other words: then what there is
+// is compared, and not how it is defined.
+func (c Comparison) schemas(ctx context.Context) ([]Difference, error) {
+	tools, err := c.Tools.ForServer(c.Server/serverMajor, majorOf(c.Manifest.Client))
+	if err != nil {
+		return nil, err
 	}
+	var toc archive.TOC
+	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--schema-only", "--role=" + c.Target.Owner}
+	err = c.Target.program(ctx, tools.Dump(), args, clientOptions, nil, func(r io.Reader) error {
+		a, err := archive.Open(r)
+		if err != nil {
+			return err
+		}
+		toc = a.TOC
+		_, err = io.Copy(io.Discard, r)
+		return err //nolint:wrapcheck // the program's
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare schema: %w", err)
+	}
+	words := c.Server/serverMajor == c.Manifest.Server/serverMajor && tools.Major == majorOf(c.Manifest.Client)
+	return compareSchemas(c.Contents.Schema, schemaOf(toc, c.Target.Database), words), nil
+}
+
+// compareSchemas compares what there is, and where the same words are to be expected, those. Things that share kind and name are compared in their order.
+func compareSchemas(want, got []Thing, words bool) []Difference {
+	type key struct {
+		kind, schema, name string
+		nth                int
+	}
+	keyed := func(list []Thing) map[key]Thing {
+		of := make(map[key]Thing, len(list))
+		for _, t := range list {
+			k := key{kind: t.Kind, schema: t.Schema, name: t.Name}
+			for _, taken := of[k]; taken; _, taken = of[k] {
+				k.nth++
+			}
+			of[k] = t
+		}
+		return of
+	}
+	wanted, rest := keyed(want), keyed(got)
 	var found []Difference
-	for _, w := range want {
-		g, there := rest[key{w.Kind, w.Name}]
-		delete(rest, key{w.Kind, w.Name})
-		if (!there || g != w) && !notRestored(w.Kind) {
-			found = append(found, Difference{What: w.Kind + " " + w.Name, Want: w.text(), Got: g.text()})
+	for k, w := range wanted {
+		g, there := rest[k]
+		delete(rest, k)
+		if !there || (words && g != w) {
+			found = append(found, Difference{What: w.what(), Want: w.text(), Got: g.text()})
 		}
 	}
-	for _, g := range got {
-		if _, extra := rest[key{g.Kind, g.Name}]; extra {
-			found = append(found, Difference{What: g.Kind + " " + g.Name, Want: Thing{}.text(), Got: g.text()})
-		}
+	for _, g := range rest {
+		found = append(found, Difference{What: g.what(), Want: Thing{}.text(), Got: g.text()})
 	}
+	slices.SortFunc(found, func(a, b Difference) int { return cmp.Compare(a.What, b.What) })
 	return found
 }
 
-// notRestored says of which kinds of objects a restore makes none: publications send what happens here to another server, which follows the database that
-// was, not this one.
-func notRestored(kind string) bool { return strings.HasPrefix(kind, "publication") }
+func (t Thing) what() string {
+	return strings.TrimSpace(strings.ToLower(t.Kind) + " " + strings.TrimPrefix(t.Schema+"."+t.Name, "."))
+}
 
-// text is an object's definition on one line; the zero value is nothing.
-func (o Thing) text() string {
-	switch {
-	case o.Kind == "":
+// text is a thing on one line; the zero value is nothing.
+func (t Thing) text() string {
+	if t.Kind == "" {
 		return "nothing"
-	case o.Flaw != "":
-		return strings.ReplaceAll(o.Definition, "\n", ", ") + ", " + o.Flaw
-	default:
-		return strings.ReplaceAll(o.Definition, "\n", ", ")
 	}
+	return strings.Join(strings.Fields(t.Definition), " ") + " of " + t.Owner
 }
 
 func sumText(s archive.Sum) string {

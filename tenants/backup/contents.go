@@ -1,14 +1,11 @@
 package backup
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
@@ -16,30 +13,55 @@ import (
 
 // Contents are what a backup holds, for comparing it with what was restored.
 type Contents struct {
-	Format   int            `json:"format"`
-	Locale   tenants.Locale `json:"locale"`
-	Tables   []Table        `json:"tables"`
-	LargeObj archive.Sum    `json:"large_objects"`
+	Format int            `json:"format"`
+	Locale tenants.Locale `json:"locale"`
+	Tables []Table        `json:"tables"`
+	// LargeObjects are all of them together.
+	LargeObjects archive.Sum `json:"large_objects"`
 	// Sequences as they are in the dump.
 	Sequences []Sequence `json:"sequences"`
-	// Schema is what the database held besides its rows, roles as placeholders.
+	// Schema is what the database held besides its rows, as pg_dump writes it.
 	Schema []Thing `json:"schema"`
-	// Roles say which roles the placeholders stood for: grants in the dump name them.
-	Roles map[string]string `json:"roles"`
 	// Settings are what the database itself sets, such as search_path=….
 	Settings []string `json:"settings"`
 }
 
-// Thing is one thing of a schema, in a form in which two databases can be compared. Kind and Name say which.
+// Thing is one thing of a schema, as pg_dump writes it. The name of the database, which its roles begin with, is replaced by {database}.
 type Thing struct {
-	Kind       string `json:"kind"`
+	Kind       string `json:"kind"` // pg_dump's word, such as TABLE
+	Schema     string `json:"schema,omitempty"`
 	Name       string `json:"name"`
+	Owner      string `json:"owner,omitempty"`
 	Definition string `json:"definition"`
-	Flaw       string `json:"flaw,omitempty"` // why it does not do what it says, "" for what does
 }
 
-// SchemaReader reads all that a database holds besides its rows, roles as placeholders.
-type SchemaReader func(ctx context.Context, conn *pgx.Conn) ([]Thing, error)
+// notOfSchema are the kinds of entries that say nothing of a schema: rows, what is compared otherwise, what is of the session, what is the control plane's,
+// and publications and labels, which are not restored.
+var notOfSchema = map[string]bool{
+	kindTableData: true, kindSequenceSet: true, "BLOB": true, "BLOBS": true, "BLOB METADATA": true, "BLOB COMMENTS": true, "MATERIALIZED VIEW DATA": true, "STATISTICS DATA": true,
+	"ENCODING": true, "STDSTRINGS": true, "SEARCHPATH": true, "DATABASE": true, "DATABASE PROPERTIES": true,
+	"PUBLICATION": true, "PUBLICATION TABLE": true, "PUBLICATION TABLES IN SCHEMA": true, "SUBSCRIPTION": true, "SUBSCRIPTION TABLE": true, "SECURITY LABEL": true,
+}
+
+// ofDatabase begins the names of entries of the kinds ACL and COMMENT that are about the database itself.
+const ofDatabase = "DATABASE "
+
+// schemaOf reads the schema out of a table of contents.
+func schemaOf(toc archive.TOC, database string) []Thing {
+	var list []Thing
+	for _, e := range toc.Entries {
+		if notOfSchema[e.Kind] || strings.HasPrefix(e.Name, ofDatabase) || strings.HasPrefix(e.Name, "LARGE OBJECT") {
+			continue
+		}
+		list = append(list, Thing{
+			Kind: e.Kind, Schema: e.Namespace, Name: e.Name, Owner: unnamed(e.Owner, database), Definition: unnamed(e.Definition, database),
+		})
+	}
+	return list
+}
+
+// unnamed replaces the name of a database, of which it is a part by no accident: it has 88 random bits.
+func unnamed(text, database string) string { return strings.ReplaceAll(text, database, "{database}") }
 
 // Table is a table's rows.
 type Table struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 	"github.com/avenit/tenantry/tenants/backup/pgtools"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -30,10 +31,12 @@ type Dump struct {
 	Sign  SigningKey
 
 	Target Target
-	// Conn is a session of Target's, for the snapshot; Roles are what its roles stand for.
-	Conn   *pgx.Conn
-	Roles  map[string]string
-	Schema SchemaReader
+	// Conn is a session of Target's, with which rows are counted in the very snapshot that is dumped. It may be nil: then what pg_dump writes is
+	// added up, and not held against anything else.
+	Conn *pgx.Conn
+	// Locale and Settings are the database's.
+	Locale   tenants.Locale
+	Settings []string
 
 	// Manifest is filled in but for what the dump tells.
 	Manifest Manifest
@@ -63,19 +66,20 @@ func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
 	} else if !errors.Is(err, ErrNotThere) {
 		return m, err
 	}
-	s, err := takeSnapshot(ctx, d.Conn, d.Target.Owner, d.Schema)
+	tools, err := d.Tools.ForServer(m.Server/serverMajor, 0)
 	if err != nil {
 		return m, err
 	}
-	defer s.close(ctx)
+	m.Format, m.Client, m.Key = ManifestFormat, tools.Version, d.Key.ID
+	var s *snapshot
+	if d.Conn != nil {
+		if s, err = takeSnapshot(ctx, d.Conn, d.Target.Owner); err != nil {
+			return m, err
+		}
+		defer s.close(ctx)
+	}
 	atSnapshot.Hit(ctx)
-	tools, err := d.Tools.ForServer(s.server/serverMajor, 0)
-	if err != nil {
-		return m, err
-	}
-	m.Format, m.At, m.LSN, m.Server, m.Client, m.Key, m.Size = ManifestFormat, s.at.UTC(), s.lsn, s.server, tools.Version, d.Key.ID, s.size
-
-	c := Contents{Locale: s.locale, Schema: s.schema, Roles: d.Roles, Settings: s.settings}
+	c := Contents{Locale: d.Locale, Settings: d.Settings}
 	if err := d.data(ctx, tools, s, &m, &c); err != nil {
 		return m, err
 	}
@@ -114,19 +118,22 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 	var sums archive.Contents
 	var counts map[tableName]int64
 	group, ctx := errgroup.WithContext(ctx)
+	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--role=" + d.Target.Owner}
+	if s != nil {
+		args = append(args, "--snapshot="+s.id)
+		group.Go(func() error {
+			var err error
+			counts, err = s.count(ctx)
+			return err
+		})
+	}
 	group.Go(func() error {
-		var err error
-		counts, err = s.count(ctx)
-		return err
-	})
-	group.Go(func() error {
-		args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--snapshot=" + s.id, "--role=" + d.Target.Owner}
 		object := fmt.Sprintf("%s%d.data", Folder(m.Tenant, m.Backup), d.Attempt)
 		var err error
 		m.Data, err = d.Store.Write(ctx, object, false, func(w io.Writer) error {
 			return d.Key.encrypt(w, func(w io.Writer) error {
 				err := d.Target.program(ctx, tools.Dump(), args, clientOptions, nil, func(r io.Reader) error {
-					passing := &passing{r: r, w: w, total: s.size, progress: d.Progress}
+					passing := &passing{r: r, w: w, total: m.Size, progress: d.Progress}
 					a, err := archive.Open(passing)
 					if err != nil {
 						return err
@@ -149,7 +156,7 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 	if c.Tables, c.Sequences, err = contentsOf(toc, sums); err != nil {
 		return err
 	}
-	c.LargeObj = sums.LargeObjects
+	c.LargeObjects, c.Schema = sums.LargeObjects, schemaOf(toc, d.Target.Database)
 	m.Tables, m.Rows = len(c.Tables), c.rows()
 	return agree(counts, c.Tables)
 }

@@ -109,6 +109,11 @@ func (e *ProgramError) Error() string {
 
 func (e *ProgramError) Unwrap() error { return e.Err }
 
+// LargeObject reports whether a large object is why: it belongs to a role that the owner is no member of.
+func (e *ProgramError) LargeObject() bool {
+	return strings.Contains(e.Said, "permission denied for large object")
+}
+
 // wentAway is what libpq and the server say when the same may work later.
 var wentAway = regexp.MustCompile(`connection to server|server closed the connection|could not (?:receive data|send data|connect)|` +
 	`terminating connection|the database system is|SSL SYSCALL|no connection to the server|No space left on device|canceling statement|deadlock detected|` +

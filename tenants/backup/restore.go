@@ -34,8 +34,6 @@ type Restore struct {
 	Contents Contents // of [ReadContents]
 	Server   int      // of the target, as server_version_num
 	Target   Target
-	// Roles are the target's, by what they stand for: those of the backup's database are replaced by them.
-	Roles map[string]string
 	// Progress is told how many bytes of how many are restored. It may be nil.
 	Progress func(done, total int64)
 }
@@ -64,12 +62,12 @@ func (r Restore) Run(ctx context.Context, conn *pgx.Conn) (Restored, error) {
 		return out, fmt.Errorf("restore: %w", err)
 	}
 	atRestoreData.Hit(ctx)
-	if out.Skipped, err = r.rights(ctx, conn, toc, out.Contents); err != nil {
+	if out.Skipped, err = r.rights(ctx, conn, toc); err != nil {
 		return out, fmt.Errorf("restore: %w", err)
 	}
-	for _, o := range r.Contents.Schema {
-		if notRestored(o.Kind) {
-			out.Skipped = append(out.Skipped, o.Kind+" "+o.Name)
+	for _, e := range toc.Entries {
+		if leftOut[e.Kind] {
+			out.Skipped = append(out.Skipped, strings.ToLower(e.Kind)+" "+e.Name)
 		}
 	}
 	atRestoreRights.Hit(ctx)
@@ -102,21 +100,16 @@ func majorOf(version string) int {
 	return n
 }
 
-// schemaPublic makes schema public, which every new database has, what it was: somebody else's, or not there.
+// schemaPublic gives schema public, which every new database has, to the owner where it was the owner's.
 func (r Restore) schemaPublic(ctx context.Context, conn *pgx.Conn) error {
 	owner := tenants.Ident(r.Target.Owner)
-	sql := "DROP SCHEMA public"
-	for _, o := range r.Contents.Schema {
-		if o.Kind != "schema" || o.Name != "public" {
+	for _, t := range r.Contents.Schema {
+		if t.Kind != "SCHEMA" || t.Name != "public" || !strings.HasPrefix(t.Owner, "{database}") {
 			continue
 		}
-		if !strings.Contains(o.Definition, "OWNER "+r.Roles[r.Target.Owner]) {
-			return nil // its owner is the database's, as in a new one
+		if _, err := conn.PgConn().Exec(ctx, "SET ROLE "+owner+"; ALTER SCHEMA public OWNER TO "+owner+"; RESET ROLE").ReadAll(); err != nil {
+			return fmt.Errorf("restore: schema public: %w", err)
 		}
-		sql = "ALTER SCHEMA public OWNER TO " + owner
-	}
-	if _, err := conn.PgConn().Exec(ctx, "SET ROLE "+owner+"; "+sql+"; RESET ROLE").ReadAll(); err != nil {
-		return fmt.Errorf("restore: schema public: %w", err)
 	}
 	return nil
 }
@@ -187,14 +180,18 @@ var allowedKinds = map[string]bool{
 	"SEQUENCE": true, "SEQUENCE SET": true, "SEQUENCE OWNED BY": true, "DEFAULT": true, "CONSTRAINT": true, "CHECK CONSTRAINT": true, "FK CONSTRAINT": true,
 	"INDEX": true, "INDEX ATTACH": true, "STATISTICS": true, "STATISTICS DATA": true, "TRIGGER": true, "RULE": true, "POLICY": true, "ROW SECURITY": true,
 	"BLOB": true, "BLOBS": true, "BLOB METADATA": true, "BLOB COMMENTS": true,
-	// Left out by pg_restore's options, or without any: a database is made by the control plane.
-	"DATABASE": true, "DATABASE PROPERTIES": true,
+	"DATABASE": true, "DATABASE PROPERTIES": true, // without an option, pg_restore makes none
+}
+
+// leftOut are the kinds that pg_restore is told to leave out: publications send what happens here to another server, which follows the database that was, not
+// this one.
+var leftOut = map[string]bool{
 	"PUBLICATION": true, "PUBLICATION TABLE": true, "PUBLICATION TABLES IN SCHEMA": true, "SUBSCRIPTION": true, "SUBSCRIPTION TABLE": true, "SECURITY LABEL": true,
 }
 
 func allowed(toc archive.TOC) error {
 	for _, e := range toc.Entries {
-		if !allowedKinds[e.Kind] {
+		if !allowedKinds[e.Kind] && !leftOut[e.Kind] {
 			return fmt.Errorf("%w: %s %s", ErrNotAllowed, e.Kind, e.Name)
 		}
 	}

@@ -15,21 +15,21 @@ import (
 
 // rights gives what pg_restore was told to leave out: grants, with the target's roles instead of those that were dumped, and the owners of large objects,
 // which the application makes by itself.
-func (r Restore) rights(ctx context.Context, conn *pgx.Conn, toc archive.TOC, c Contents) (skipped []string, err error) {
-	rename := r.renaming(c)
+func (r Restore) rights(ctx context.Context, conn *pgx.Conn, toc archive.TOC) (skipped []string, err error) {
+	rename := renaming{from: r.Manifest.Database, to: r.Target.Database}
 	var sql strings.Builder
 	sql.WriteString("SET client_encoding = 'UTF8';\nSET ROLE " + tenants.Ident(r.Target.Owner) + ";\n")
 	for _, e := range toc.Entries {
 		switch e.Kind {
 		case "ACL", "DEFAULT ACL":
-			if strings.HasPrefix(e.Name, "DATABASE ") {
+			if strings.HasPrefix(e.Name, ofDatabase) {
 				continue // who may connect is the control plane's to say
 			}
 			grants, left := rename.grants(e.Definition)
 			sql.WriteString(grants)
 			skipped = append(skipped, left...)
 		case "BLOB", "BLOB METADATA":
-			if owner := rename[e.Owner]; owner != "" && owner != r.Target.Owner {
+			if owner, known := rename.role(e.Owner); known && owner != r.Target.Owner {
 				own, err := ownSQL(e.Name, owner)
 				if err != nil {
 					return nil, err
@@ -68,21 +68,12 @@ $own$;
 `, first, last, tenants.Literal(owner)), nil
 }
 
-// renaming has the target's roles by those that were dumped.
-type renaming map[string]string
+// renaming gives the target's roles for those of the database that was dumped: their names begin with the database's.
+type renaming struct{ from, to string }
 
-func (r Restore) renaming(c Contents) renaming {
-	byPlaceholder := make(map[string]string, len(r.Roles))
-	for role, placeholder := range r.Roles {
-		byPlaceholder[placeholder] = role
-	}
-	out := renaming{}
-	for role, placeholder := range c.Roles {
-		if to, has := byPlaceholder[placeholder]; has {
-			out[role] = to
-		}
-	}
-	return out
+func (n renaming) role(name string) (renamed string, known bool) {
+	kind, known := strings.CutPrefix(name, n.from+"_")
+	return n.to + "_" + kind, known
 }
 
 // grants renames the roles in the statements of an ACL. Those that name other roles are left, and so is what somebody else than the owner has granted:
@@ -147,25 +138,26 @@ func (n renaming) statement(sql string) (renamed string, known bool) {
 	if at == nil {
 		return sql, false
 	}
-	to, known := n.role(sql[at[2]:at[3]])
+	to, known := n.quoted(sql[at[2]:at[3]])
 	if !known {
 		return sql, false
 	}
 	sql = sql[:at[2]] + to + sql[at[3]:]
 	if at := whose.FindStringSubmatchIndex(sql); at != nil {
-		owner, known := n.role(sql[at[2]:at[3]])
+		owner, known := n.quoted(sql[at[2]:at[3]])
 		return sql[:at[2]] + owner + sql[at[3]:], known
 	}
 	return sql, true
 }
 
-func (n renaming) role(name string) (renamed string, known bool) {
+// quoted is role for a name as SQL has it.
+func (n renaming) quoted(name string) (renamed string, known bool) {
 	if name == "PUBLIC" {
 		return name, true
 	}
 	if strings.HasPrefix(name, `"`) {
 		name = strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
 	}
-	to, known := n[name]
-	return tenants.Ident(to), known
+	renamed, known = n.role(name)
+	return tenants.Ident(renamed), known
 }

@@ -13,15 +13,7 @@ import (
 // snapshot is one instant of a database, held open while it is dumped.
 type snapshot struct {
 	conn *pgx.Conn
-
-	id       string
-	at       time.Time
-	lsn      string
-	server   int
-	size     int64
-	locale   tenants.Locale
-	settings []string
-	schema   []Thing
+	id   string
 }
 
 const beginSnapshotSQL = `
@@ -33,47 +25,16 @@ SET LOCAL row_security = off;
 SET LOCAL search_path = pg_catalog;
 SET LOCAL ROLE `
 
-const factsSQL = `
-SELECT pg_export_snapshot(), clock_timestamp(), pg_current_wal_lsn()::text, current_setting('server_version_num')::integer, pg_database_size(current_database()),
-       ARRAY(SELECT unnest(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0)
-FROM pg_database d
-WHERE d.datname = current_database()`
-
-const localeSQL = `
-SELECT pg_encoding_to_char(encoding) AS encoding, datlocprovider::text AS provider, datcollate AS collate, datctype AS ctype,
-       coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale', '') AS iculocale
-FROM pg_database d
-WHERE datname = current_database()`
-
-// takeSnapshot begins a transaction as the owner and reads what there is besides rows.
-func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string, read SchemaReader) (*snapshot, error) {
-	s := &snapshot{conn: conn}
+// takeSnapshot begins a transaction as the owner.
+func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string) (*snapshot, error) {
 	if _, err := conn.PgConn().Exec(ctx, beginSnapshotSQL+tenants.Ident(owner)).ReadAll(); err != nil {
 		return nil, fmt.Errorf("begin snapshot: %w", err)
 	}
-	err := conn.QueryRow(ctx, factsSQL).Scan(&s.id, &s.at, &s.lsn, &s.server, &s.size, &s.settings)
-	if err != nil {
+	s := &snapshot{conn: conn}
+	if err := conn.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&s.id); err != nil {
 		return nil, fmt.Errorf("export snapshot: %w", err)
 	}
-	if s.locale, err = localeOf(ctx, conn); err != nil {
-		return nil, err
-	}
-	if s.schema, err = read(ctx, conn); err != nil {
-		return nil, err
-	}
 	return s, nil
-}
-
-func localeOf(ctx context.Context, conn *pgx.Conn) (tenants.Locale, error) {
-	rows, err := conn.Query(ctx, localeSQL)
-	if err != nil {
-		return tenants.Locale{}, fmt.Errorf("read locale: %w", err)
-	}
-	l, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[tenants.Locale])
-	if err != nil {
-		return l, fmt.Errorf("read locale: %w", err)
-	}
-	return l, nil
 }
 
 // tablesSQL lists the tables whose rows a dump must have: all but those that came with an extension, which decides itself.
