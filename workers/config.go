@@ -52,7 +52,7 @@ var defaultConcurrency = map[string]int{
 	jobs.QueueProvision: 8,
 	jobs.QueueMigrate:   8,
 	jobs.QueueDDL:       4,
-	jobs.QueueBackup:    2,
+	jobs.QueueBackup:    3,
 	jobs.QueueFanout:    4,
 	jobs.QueueDefault:   50,
 }

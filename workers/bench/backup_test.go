@@ -135,7 +135,8 @@ func (b backupBench) restore(t *testing.T, dir string, rounds int) {
 	})
 }
 
-// Small tenants, as many at a time as is best for each side.
+// Small tenants, as many at a time as is best for the other side, which logs in as we do: as a role that may do nothing else. A superuser's dumps of them
+// cost the server less, for nothing is asked of him.
 func TestBenchSmallBackups(t *testing.T) {
 	n := size(200, 8)
 	f := fleettest.New(t)
@@ -144,29 +145,18 @@ func TestBenchSmallBackups(t *testing.T) {
 	require.NoError(t, err)
 	f.Worker(t)
 	ids := make([]string, n)
-	var urls strings.Builder
-	b := backupBench{fleet: f}
+	var same, superuser strings.Builder
 	for i := range ids {
 		made, err := f.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: fmt.Sprintf("small-%d", i)}, nil)
 		require.NoError(t, err)
 		f.Succeeds(t, made.OperationID)
 		ids[i] = made.TenantID
-		urls.WriteString(made.Database + " " + b.url(t, made.Database) + "\n")
+		migrator, err := f.Registry.TenantURL(t.Context(), made.TenantID, tenants.RoleMigrator, true)
+		require.NoError(t, err)
+		_, _ = fmt.Fprintf(&same, "%s %s --role=%[1]s_owner\n", made.Database, migrator)
+		_, _ = fmt.Fprintf(&superuser, "%s %s --no-password\n", made.Database, backupBench{fleet: f}.url(t, made.Database))
 	}
-	installed, err := pgtools.Find(t.Context(), "")
-	require.NoError(t, err)
-	tools, err := installed.ForServer(15, 0)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	list := filepath.Join(dir, "urls")
-	require.NoError(t, os.WriteFile(list, []byte(urls.String()), 0o600))
-	var theirs time.Duration
-	for _, p := range []int{1, 2, 3, 4} {
-		took := shell(t, fmt.Sprintf(`xargs -P%d -L1 bash -c 'set -o pipefail; %s -Fc -Z0 "$1" | zstd -q -f -o %s/$0.zst' < %s`, p, tools.Dump(), dir, list))
-		if theirs == 0 || took < theirs {
-			theirs = took
-		}
-	}
+	theirs, bare := dumpAll(t, same.String()), dumpAll(t, superuser.String())
 	begun := time.Now()
 	args := make([]jobs.Args, n)
 	for i, id := range ids {
@@ -179,7 +169,31 @@ func TestBenchSmallBackups(t *testing.T) {
 	}
 	ours := time.Since(begun)
 	ratio := theirs.Seconds() / ours.Seconds()
-	report(t, row{fmt.Sprintf("backup of %d small tenants", n), seconds(ours), "xargs with pg_dump | zstd, the best of 1 to 4 at a time, " + seconds(theirs), fmt.Sprintf("%.2f", ratio), "≥ 0.85", ratio >= .85})
+	report(t, row{
+		fmt.Sprintf("backup of %d small tenants", n), seconds(ours), "xargs with pg_dump | zstd, the best of 1 to 4 at a time, " + seconds(theirs),
+		fmt.Sprintf("%.2f", ratio), "≥ 0.85", ratio >= .85,
+	})
+	report(t, row{"the same", seconds(ours), "the same as a superuser, " + seconds(bare), fmt.Sprintf("%.2f", bare.Seconds()/ours.Seconds()), "–", true})
+}
+
+// dumpAll dumps databases under xargs: a line each of its name, its URL, and one more argument.
+func dumpAll(t *testing.T, list string) time.Duration {
+	t.Helper()
+	installed, err := pgtools.Find(t.Context(), "")
+	require.NoError(t, err)
+	tools, err := installed.ForServer(15, 0)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "list")
+	require.NoError(t, os.WriteFile(file, []byte(list), 0o600))
+	var best time.Duration
+	for p := range 4 {
+		took := shell(t, fmt.Sprintf(`xargs -P%d -L1 bash -c 'set -o pipefail; %s -Fc -Z0 "$2" "$1" | zstd -q -f -o %s/$0.zst' < %s`, p+1, tools.Dump(), dir, file))
+		if best == 0 || took < best {
+			best = took
+		}
+	}
+	return best
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
