@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -139,43 +140,46 @@ func (r *Registry) SealNodePassword(nodeID, password string) (string, error) {
 	return r.keys.Seal("node/"+nodeID, password)
 }
 
+// sealedAt is where secrets are kept: how their purpose begins, the rows' keys, and how one is replaced if it is still what it was.
+var sealedAt = []struct{ purpose, list, update string }{
+	{"credential", `SELECT database_id, role, sealed FROM tenantry.credentials`, `UPDATE tenantry.credentials SET sealed = $4 WHERE database_id = $1 AND role = $2 AND sealed = $3`},
+	{"node", `SELECT id, '', sealed_password FROM tenantry.nodes`, `UPDATE tenantry.nodes SET sealed_password = $4 WHERE id = $1 AND $2 = '' AND sealed_password = $3`},
+	{"backup-key", `SELECT tenant_id, id, sealed FROM tenantry.backup_keys WHERE sealed IS NOT NULL`, `UPDATE tenantry.backup_keys SET sealed = $4 WHERE tenant_id = $1 AND id = $2 AND sealed = $3`},
+	{"signing-key", `SELECT id, '', sealed FROM tenantry.signing_keys`, `UPDATE tenantry.signing_keys SET sealed = $4 WHERE id = $1 AND $2 = '' AND sealed = $3`},
+}
+
 // Reseal seals with the newest key whatever is sealed with another, and returns how many that were. It can be interrupted and
 // run again.
 func (r *Registry) Reseal(ctx context.Context) (int, error) {
-	const list = `
-		SELECT 'credential', database_id, role, sealed FROM tenantry.credentials
-		UNION ALL
-		SELECT 'node', id, '', sealed_password FROM tenantry.nodes`
-	rows, err := r.pool.Query(ctx, list)
-	if err != nil {
-		return 0, fmt.Errorf("read sealed passwords: %w", err)
-	}
-	type row struct{ Kind, ID, Role, Sealed string }
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
-	if err != nil {
-		return 0, fmt.Errorf("read sealed passwords: %w", err)
-	}
 	changed := 0
-	for _, s := range all {
-		if r.keys.SealedWithNewest(s.Sealed) {
-			continue
-		}
-		what, update := "node/"+s.ID, `UPDATE tenantry.nodes SET sealed_password = $2 WHERE id = $1 AND sealed_password = $3 AND $4 = ''`
-		if s.Kind == "credential" {
-			what, update = purpose(s.ID, Role(s.Role)), `UPDATE tenantry.credentials SET sealed = $2 WHERE database_id = $1 AND sealed = $3 AND role = $4`
-		}
-		secret, err := r.keys.Open(what, s.Sealed)
+	for _, at := range sealedAt {
+		rows, err := r.pool.Query(ctx, at.list)
 		if err != nil {
-			return changed, err
+			return changed, fmt.Errorf("read sealed secrets: %w", err)
 		}
-		sealed, err := r.keys.Seal(what, secret)
+		type row struct{ ID, Part, Sealed string }
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 		if err != nil {
-			return changed, err
+			return changed, fmt.Errorf("read sealed secrets: %w", err)
 		}
-		if _, err := r.pool.Exec(ctx, update, s.ID, sealed, s.Sealed, s.Role); err != nil {
-			return changed, fmt.Errorf("seal anew: %w", err)
+		for _, s := range all {
+			if r.keys.SealedWithNewest(s.Sealed) || s.Sealed == "" {
+				continue
+			}
+			what := strings.TrimSuffix(at.purpose+"/"+s.ID+"/"+s.Part, "/")
+			secret, err := r.keys.Open(what, s.Sealed)
+			if err != nil {
+				return changed, err
+			}
+			sealed, err := r.keys.Seal(what, secret)
+			if err != nil {
+				return changed, err
+			}
+			if _, err := r.pool.Exec(ctx, at.update, s.ID, s.Part, s.Sealed, sealed); err != nil {
+				return changed, fmt.Errorf("seal anew: %w", err)
+			}
+			changed++
 		}
-		changed++
 	}
 	return changed, nil
 }

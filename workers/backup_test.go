@@ -134,3 +134,41 @@ func TestExpire(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
+
+// TestPurgeErases: of a purged tenant nothing is left in the store, nobody can read a kept copy, and a certificate says so, every byte of it signed.
+func TestPurgeErases(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	made := newestBackup(t, f)
+	catalog := backup.NewCatalog(f.Registry)
+	require.NoError(t, catalog.Hold(t.Context(), made.ID, "a lawyer", "case 4711"))
+	_, err := f.Jobs.Submit(t.Context(), jobs.Purge{Tenant: "acme", Confirm: "acme"}, nil)
+	require.ErrorIs(t, err, jobs.ErrConflict)
+	require.ErrorContains(t, err, "case 4711")
+	require.NoError(t, catalog.Release(t.Context(), made.ID))
+
+	root := strings.TrimPrefix(f.BackupURL, "file://")
+	kept := t.TempDir() // somebody keeps a copy
+	require.NoError(t, os.CopyFS(kept, os.DirFS(root)))
+	f.Do(t, jobs.Purge{Tenant: "acme", Confirm: "acme"})
+	left, err := filepath.Glob(filepath.Join(root, "tenants", made.TenantID, "*", "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	_, err = catalog.Key(t.Context(), made.Manifest.Key)
+	require.ErrorIs(t, err, backup.ErrKeyDestroyed)
+
+	document := []byte(scan[string](t, f, `SELECT document FROM tenantry.certificates WHERE tenant_id = $1`, made.TenantID))
+	trusted, err := catalog.Trusted(t.Context())
+	require.NoError(t, err)
+	certificate, err := trusted.OpenCertificate("it", document)
+	require.NoError(t, err)
+	require.Equal(t, "acme", certificate.Slug)
+	require.Equal(t, made.ID, certificate.Backups[0].ID)
+	for i := range document {
+		document[i] ^= 1
+		_, err := trusted.OpenCertificate("it", document)
+		require.Error(t, err, "byte %d", i)
+		document[i] ^= 1
+	}
+}

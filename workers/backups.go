@@ -25,21 +25,32 @@ func newVault(reg *tenants.Registry, url, binDir string) *vault {
 
 // open gives the store and the client programs.
 func (v *vault) open(ctx context.Context) (*backup.Store, pgtools.Installed, error) {
+	store, err := v.openStore(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var err error
 	if v.tools == nil {
 		if v.tools, err = pgtools.Find(ctx, v.binDir); err != nil {
 			return nil, nil, err
 		}
 	}
+	return store, v.tools, nil
+}
+
+func (v *vault) openStore(ctx context.Context) (*backup.Store, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.store == nil {
 		// The store outlives the operation that opens it.
-		if v.store, err = backup.OpenStore(context.WithoutCancel(ctx), v.url); err != nil {
-			return nil, nil, err
+		store, err := backup.OpenStore(context.WithoutCancel(ctx), v.url)
+		if err != nil {
+			return nil, err
 		}
+		v.store = store
 	}
-	return v.store, v.tools, nil
+	return v.store, nil
 }
 
 func (v *vault) close() {

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -155,45 +154,6 @@ func (t *toolbox) undelete(ctx context.Context, r *run) (done, error) {
 		}
 		return nil
 	})}, nil
-}
-
-// purge removes a tenant's database, roles and credentials for good.
-func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
-	tenant, err := t.tenant(ctx, r, tenants.StateActive, tenants.StateSuspended, tenants.StateFailed, tenants.StateDeleting, tenants.StateDeleted)
-	if err != nil {
-		return done{}, err
-	}
-	result := map[string]string{"database": tenant.Database, "node": tenant.Node}
-	if tenant.State == tenants.StateDeleted {
-		return done{result: result}, nil
-	}
-	adoption, err := t.reg.Adoption(ctx, *r.DatabaseID)
-	switch {
-	case errors.Is(err, tenants.ErrNoAdoption):
-	case err != nil:
-		return done{}, err
-	case adoption.Unfinished():
-		return t.purgeForeign(ctx, r, tenant, adoption)
-	}
-	seq, err := t.closeTenant(ctx, r, tenants.StateDeleting, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET state_before_delete = state, delete_after = now() WHERE id = $1`, tenant.ID)
-		if err != nil {
-			return fmt.Errorf("end grace: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return done{}, err
-	}
-	if err := t.prov.Drop(ctx, r, *r.DatabaseID, seq); err != nil {
-		return done{}, err
-	}
-	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
-		if err := forget(ctx, tx, *r.DatabaseID); err != nil {
-			return err
-		}
-		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
-	}}, nil
 }
 
 // rotate gives a tenant's roles new passwords.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/workers"
 )
 
@@ -175,7 +176,8 @@ every process, and run tenantry key reseal; then drop the old ones.`,
 			return nil
 		},
 	}, &cobra.Command{
-		Use: "reseal", Short: "Seal every stored password with the newest key", Args: cobra.NoArgs,
+		Use: "reseal", Short: "Seal every stored secret with the newest key", Args: cobra.NoArgs,
+		Long: `Seals every password and key in the control database anew, and the keys of backups in the store of TENANTRY_BACKUP_URL.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			reg, err := a.registry(c.Context())
 			if err != nil {
@@ -188,11 +190,33 @@ every process, and run tenantry key reseal; then drop the old ones.`,
 			if err != nil {
 				return err
 			}
-			if a.json() {
-				return a.printJSON(map[string]int{"resealed": n})
+			stored, err := a.storeKeys(c.Context(), reg)
+			if err != nil {
+				return err
 			}
-			a.printf("%d passwords sealed anew; every other key can be dropped\n", n)
+			if a.json() {
+				return a.printJSON(map[string]int{"resealed": n, "stored": stored})
+			}
+			a.printf("%d secrets sealed anew\n", n)
+			if a.env.BackupURL == "" {
+				a.println("set TENANTRY_BACKUP_URL and run it again where tenants have backups: their keys lie beside them as well; then every other key can be dropped")
+				return nil
+			}
+			a.printf("%d keys of backups written to %s; every other key can be dropped\n", stored, a.env.BackupURL)
 			return nil
 		},
 	})
+}
+
+// storeKeys brings the keys of backups in the store to how they are sealed now, where a store is named.
+func (a *app) storeKeys(ctx context.Context, reg *tenants.Registry) (int, error) {
+	if a.env.BackupURL == "" {
+		return 0, nil
+	}
+	store, err := backup.OpenStore(ctx, a.env.BackupURL)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = store.Close() }()
+	return backup.NewCatalog(reg).StoreKeys(ctx, store)
 }

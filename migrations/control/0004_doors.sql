@@ -301,6 +301,9 @@ BEGIN
       PERFORM tenantry.refuse('TY001', 'grace', format('grace: %s is less than an hour, in which nobody would undelete it', p_args ->> 'grace'),
         'give at least 1 hour, or purge it now: confirm with ' || v_tenant.slug);
     END IF;
+    IF p_kind = 'purge' THEN
+      PERFORM tenantry.refuse_held(v_tenant);
+    END IF;
     IF p_kind IN ('delete', 'purge') THEN
       PERFORM tenantry.check_mass(p_kind, v_tenant, p_args ->> 'force');
     END IF;
@@ -585,6 +588,7 @@ BEGIN
     SELECT t.id, t.slug, t.delete_after
     FROM tenantry.tenants t
     WHERE t.state = 'deleting' AND t.delete_after <= now() AND t.current_operation_id IS NULL
+      AND NOT EXISTS (SELECT FROM tenantry.backups b WHERE b.tenant_id = t.id AND b.state = 'complete' AND b.held_by IS NOT NULL)
       -- What a person has cancelled is not asked for again.
       AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'purge' AND o.idempotency_key = tenantry.due_key(t.id, t.delete_after))
     ORDER BY t.delete_after, t.id

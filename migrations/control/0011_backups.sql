@@ -98,6 +98,15 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
   ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
 
+-- What was deleted for good: signed documents, for those who ask years later.
+CREATE TABLE tenantry.certificates (
+  id           text PRIMARY KEY,
+  tenant_id    text NOT NULL UNIQUE REFERENCES tenantry.tenants,
+  operation_id text NOT NULL,
+  document     text NOT NULL,  -- backup.Certificate, signed; byte for byte as it was written
+  created_at   timestamptz NOT NULL DEFAULT now()
+);
+
 INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
   ('backup', 'backup', 'tenant', true, 8, true, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "note": {"type": "text"}}'),
@@ -126,6 +135,21 @@ BEGIN
     PERFORM tenantry.refuse('TY003', 'backup', format('backup: the key of %s was destroyed, nobody can read it any more', v.id), 'see tenantry backup list');
   END IF;
   RETURN v;
+END
+$$;
+
+-- refuse_held refuses to delete a tenant of which a backup is held.
+CREATE FUNCTION tenantry.refuse_held(p_tenant tenantry.tenants) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v tenantry.backups;
+BEGIN
+  SELECT b.* INTO v FROM tenantry.backups b WHERE b.tenant_id = p_tenant.id AND b.state = 'complete' AND b.held_by IS NOT NULL ORDER BY b.id LIMIT 1;
+  IF v.id IS NOT NULL THEN
+    PERFORM tenantry.refuse('TY003', 'tenant', format('tenant: backup %s of %s is held by %s: %s', v.id, p_tenant.slug, v.held_by, coalesce(v.held_for, '')),
+      'purging deletes it: tenantry backup release ' || v.id || ' first');
+  END IF;
 END
 $$;
 

@@ -71,34 +71,45 @@ func (c *Catalog) Signing(ctx context.Context) (SigningKey, Trusted, error) {
 }
 
 func (c *Catalog) signing(ctx context.Context) (SigningKey, Trusted, error) {
-	trusted := Trusted{}
-	var newest SigningKey
-	var id, public, sealed, newestSealed string
-	rows, err := c.pool.Query(ctx, `SELECT id, public, sealed FROM tenantry.signing_keys ORDER BY created_at, id`)
-	if err != nil {
-		return newest, nil, fmt.Errorf("read signing keys: %w", err)
+	trusted, err := c.Trusted(ctx)
+	if err != nil || len(trusted) == 0 {
+		return SigningKey{}, trusted, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&id, &public, &sealed}, func() error {
+	var k SigningKey
+	var sealed string
+	err = c.pool.QueryRow(ctx, `SELECT id, sealed FROM tenantry.signing_keys ORDER BY created_at DESC, id DESC LIMIT 1`).Scan(&k.ID, &sealed)
+	if err != nil {
+		return k, nil, fmt.Errorf("read signing key: %w", err)
+	}
+	seed, err := c.keys.Open(signingPurpose(k.ID), sealed)
+	if err != nil {
+		return k, nil, err
+	}
+	raw, err := base64.StdEncoding.DecodeString(seed)
+	if err != nil || len(raw) != ed25519.SeedSize {
+		return k, nil, fmt.Errorf("signing key %s: it is no Ed25519 key", k.ID)
+	}
+	k.Private = ed25519.NewKeyFromSeed(raw)
+	return k, trusted, nil
+}
+
+// Trusted are the public keys that are believed. It needs no secret key.
+func (c *Catalog) Trusted(ctx context.Context) (Trusted, error) {
+	rows, err := c.pool.Query(ctx, `SELECT id, public FROM tenantry.signing_keys`)
+	if err != nil {
+		return nil, fmt.Errorf("read signing keys: %w", err)
+	}
+	trusted := Trusted{}
+	var id, public string
+	_, err = pgx.ForEachRow(rows, []any{&id, &public}, func() error {
 		raw, err := base64.StdEncoding.DecodeString(public)
 		if err != nil || len(raw) != ed25519.PublicKeySize {
 			return fmt.Errorf("signing key %s: it is no Ed25519 key", id)
 		}
-		trusted[id], newest.ID, newestSealed = raw, id, sealed
+		trusted[id] = raw
 		return nil
 	})
-	if err != nil || newest.ID == "" {
-		return newest, trusted, wrap("read signing keys", err)
-	}
-	seed, err := c.keys.Open(signingPurpose(newest.ID), newestSealed)
-	if err != nil {
-		return newest, nil, err
-	}
-	raw, err := base64.StdEncoding.DecodeString(seed)
-	if err != nil || len(raw) != ed25519.SeedSize {
-		return newest, nil, fmt.Errorf("signing key %s: it is no Ed25519 key", newest.ID)
-	}
-	newest.Private = ed25519.NewKeyFromSeed(raw)
-	return newest, trusted, nil
+	return trusted, wrap("read signing keys", err)
 }
 
 // sealedKey is a tenant's key as it lies in the store, for the day on which the control database is lost.
@@ -124,15 +135,37 @@ func (c *Catalog) EnsureKey(ctx context.Context, store *Store, tenant string, by
 		if !errors.Is(err, ErrNotThere) {
 			return TenantKey{}, err
 		}
-		body, err := json.MarshalIndent(k, "", "  ")
-		if err != nil {
-			return TenantKey{}, fmt.Errorf("encode key: %w", err)
-		}
-		if err := store.WriteSmall(ctx, object, false, body); err != nil {
+		if err := k.store(ctx, store); err != nil {
 			return TenantKey{}, err
 		}
 	}
 	return c.open(k)
+}
+
+// StoreKeys writes every tenant's key into the store again, as it is sealed now, and returns how many. Call it after keys were sealed anew.
+func (c *Catalog) StoreKeys(ctx context.Context, store *Store) (int, error) {
+	rows, err := c.pool.Query(ctx, `SELECT id, tenant_id, recipient, sealed FROM tenantry.backup_keys WHERE sealed IS NOT NULL ORDER BY id`)
+	if err != nil {
+		return 0, fmt.Errorf("list keys: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sealedKey])
+	if err != nil {
+		return 0, fmt.Errorf("list keys: %w", err)
+	}
+	for i, k := range keys {
+		if err := k.store(ctx, store); err != nil {
+			return i, err
+		}
+	}
+	return len(keys), nil
+}
+
+func (k sealedKey) store(ctx context.Context, store *Store) error {
+	body, err := json.MarshalIndent(k, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode key: %w", err)
+	}
+	return store.WriteSmall(ctx, KeyObject(k.Tenant, k.ID), false, body)
 }
 
 func (c *Catalog) ensureKey(ctx context.Context, tenant string, by tenants.Attempt) (sealedKey, error) {
@@ -260,10 +293,4 @@ func (c *Catalog) Get(ctx context.Context, id string) (Row, error) {
 		return row, fmt.Errorf("backup %q: %w", id, ErrNoBackup)
 	}
 	return row, wrap("read backup "+id, err)
-}
-
-// Trusted are the public keys that are believed.
-func (c *Catalog) Trusted(ctx context.Context) (Trusted, error) {
-	_, trusted, err := c.Signing(ctx)
-	return trusted, err
 }

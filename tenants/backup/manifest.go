@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,16 @@ type SigningKey struct {
 
 // Trusted are the public keys of an installation, by id.
 type Trusted map[string]ed25519.PublicKey
+
+// ParseTrusted reads a public key, ID=BASE64.
+func ParseTrusted(text string) (Trusted, error) {
+	id, key, found := strings.Cut(text, "=")
+	raw, err := base64.StdEncoding.DecodeString(key)
+	if !found || err != nil || len(raw) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("%q is no public key: give ID=BASE64, as tenantry certificate key prints it", text)
+	}
+	return Trusted{id: raw}, nil
+}
 
 // signed is a document and its signature, as it lies in the store.
 type signed struct {

@@ -133,3 +133,30 @@ func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, o
 	out.Removed = append(out.Removed, backup)
 	return nil
 }
+
+// Erase removes everything of a tenant, its keys first: then what is left meanwhile is unreadable.
+func (s *Store) Erase(ctx context.Context, tenant string) error {
+	if err := s.removeAll(ctx, tenantFolder(tenant)+"keys/"); err != nil {
+		return err
+	}
+	backups, err := s.folders(ctx, tenantFolder(tenant))
+	if err != nil {
+		return err
+	}
+	for _, backup := range backups {
+		if err := s.Delete(ctx, ManifestKey(tenant, backup)); err != nil {
+			return err
+		}
+	}
+	return s.removeAll(ctx, tenantFolder(tenant))
+}
+
+// Count says how many objects of a tenant there are.
+func (s *Store) Count(ctx context.Context, tenant string) (int, error) {
+	n := 0
+	err := s.List(ctx, tenantFolder(tenant), func(string, *blob.ListObject) error {
+		n++
+		return nil
+	})
+	return n, err
+}

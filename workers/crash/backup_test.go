@@ -10,6 +10,7 @@ import (
 
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
 )
 
@@ -24,6 +25,27 @@ var (
 	pointsOfRestore = []string{"restore.compared", "restore.analyzed", "restore.open"}
 	pointsOfExpire  = []string{"expire.row.after", "expire.manifest.after", "expire.objects.after"}
 )
+
+var pointsOfErase = []string{"purge.keys.after", "purge.objects.after"}
+
+// erased looks that nothing of a purged tenant is left in the store, that its keys are destroyed, and that there is one certificate of it.
+func erased(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	tenant := value[string](t, s, `SELECT id FROM tenantry.tenants WHERE slug = $1`, name)
+	left, err := filepath.Glob(filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), "tenants", tenant, "*", "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.Zero(t, value[int](t, s, `SELECT count(*) FROM tenantry.backup_keys WHERE tenant_id = $1 AND sealed IS NOT NULL`, tenant))
+	require.Equal(t, 1, value[int](t, s, `SELECT count(*) FROM tenantry.backups WHERE tenant_id = $1 AND deleted_at IS NOT NULL`, tenant))
+	document := value[string](t, s, `SELECT document FROM tenantry.certificates WHERE tenant_id = $1`, tenant)
+	trusted, err := backup.NewCatalog(s.Fleet.Registry).Trusted(t.Context())
+	require.NoError(t, err)
+	certificate, err := trusted.OpenCertificate("certificate", []byte(document))
+	require.NoError(t, err)
+	require.Len(t, certificate.Backups, 1)
+	require.Len(t, certificate.Keys, 1)
+	require.Len(t, certificate.Checks, 3)
+}
 
 // backupKinds is the matrix of backups.
 func backupKinds() []kind {

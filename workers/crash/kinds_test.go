@@ -103,9 +103,9 @@ func kinds() []kind {
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
-			name: "purge", points: passing(pointsOfChange, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needTenants,
+			name: "purge", points: passing(pointsOfChange, pointsOfFence, pointsOfDrop, pointsOfErase, pointsOfRecord), need: needBackups,
 			ask:    asking(func(slug string) jobs.Args { return jobs.Purge{Tenant: slug, Confirm: slug, Force: slug} }),
-			tenant: tenants.StateDeleted, database: "dropped",
+			tenant: tenants.StateDeleted, database: "dropped", after: erased,
 		},
 		{
 			name: "rotate", points: passing(pointsOfRoles, pointsOfRecord), need: needTenants, ask: asking(func(slug string) jobs.Args { return jobs.Rotate{Tenant: slug} }),

@@ -1,0 +1,155 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+)
+
+var (
+	atPurgeKeys    = crashpoint.New("purge.keys.after")
+	atPurgeObjects = crashpoint.New("purge.objects.after")
+)
+
+// purge removes a tenant's database, roles and credentials for good.
+func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
+	tenant, err := t.tenant(ctx, r, tenants.StateActive, tenants.StateSuspended, tenants.StateFailed, tenants.StateDeleting, tenants.StateDeleted)
+	if err != nil {
+		return done{}, err
+	}
+	result := map[string]string{"database": tenant.Database, "node": tenant.Node}
+	if tenant.State == tenants.StateDeleted {
+		return done{result: result}, nil
+	}
+	adoption, err := t.reg.Adoption(ctx, *r.DatabaseID)
+	switch {
+	case errors.Is(err, tenants.ErrNoAdoption):
+	case err != nil:
+		return done{}, err
+	case adoption.Unfinished():
+		return t.purgeForeign(ctx, r, tenant, adoption)
+	}
+	seq, err := t.closeTenant(ctx, r, tenants.StateDeleting, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET state_before_delete = state, delete_after = now() WHERE id = $1`, tenant.ID)
+		if err != nil {
+			return fmt.Errorf("end grace: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return done{}, err
+	}
+	if err := t.prov.Drop(ctx, r, *r.DatabaseID, seq); err != nil {
+		return done{}, err
+	}
+	certificate, err := t.erase(ctx, r, tenant)
+	if err != nil {
+		return done{}, err
+	}
+	result["certificate"] = certificate.id
+	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
+		if err := certificate.record(ctx, tx); err != nil {
+			return err
+		}
+		if err := forget(ctx, tx, *r.DatabaseID); err != nil {
+			return err
+		}
+		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
+	}}, nil
+}
+
+// signedCertificate is a certificate that is to be recorded.
+type signedCertificate struct {
+	id, tenant, operation string
+	document              []byte
+}
+
+func (c signedCertificate) record(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `INSERT INTO tenantry.certificates (id, tenant_id, operation_id, document) VALUES ($1, $2, $3, $4)`,
+		c.id, c.tenant, c.operation, string(c.document))
+	if err != nil {
+		return fmt.Errorf("record certificate: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE tenantry.backups SET deleted_at = now() WHERE tenant_id = $1 AND deleted_at IS NULL`, c.tenant); err != nil {
+		return fmt.Errorf("record that backups are deleted: %w", err)
+	}
+	return nil
+}
+
+// erase destroys a tenant's keys and deletes its backups, looks that nothing is left, and certifies it. The database is dropped already.
+func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant) (signedCertificate, error) {
+	if err := r.Step(ctx, "keys", 4, 6); err != nil {
+		return signedCertificate{}, err
+	}
+	sign, _, err := t.vault.catalog.Signing(ctx)
+	if err != nil {
+		return signedCertificate{}, err
+	}
+	cert := backup.Certificate{
+		Tenant: tenant.ID, Slug: tenant.Slug, Name: tenant.Name, Operation: r.ID, RequestedBy: r.RequestedBy, At: time.Now().UTC(),
+		Databases: []backup.ErasedDatabase{{Name: tenant.Database, Node: tenant.Node, Region: tenant.Region, Roles: tenants.Database{Name: tenant.Database}.Roles()}},
+		Checks: []backup.Check{{
+			Looked: fmt.Sprintf("databases and roles of node %s for %s and its roles", tenant.Node, tenant.Database), Found: "none",
+		}},
+	}
+	if cert.Keys, cert.Backups, err = t.vault.catalog.OfTenant(ctx, tenant.ID); err != nil {
+		return signedCertificate{}, err
+	}
+	if err := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return backup.DestroyKeys(ctx, tx, tenant.ID) }); err != nil {
+		return signedCertificate{}, err
+	}
+	atPurgeKeys.Hit(ctx)
+	if len(cert.Keys) > 0 {
+		if err := t.eraseStore(ctx, r, tenant, &cert); err != nil {
+			return signedCertificate{}, err
+		}
+	}
+	atPurgeObjects.Hit(ctx)
+	if cert.ID, err = t.newID(ctx, "cert"); err != nil {
+		return signedCertificate{}, err
+	}
+	document, err := cert.Sign(sign)
+	return signedCertificate{id: cert.ID, tenant: tenant.ID, operation: r.ID, document: document}, err
+}
+
+// eraseStore deletes what a tenant has in the store, and looks.
+func (t *toolbox) eraseStore(ctx context.Context, r *run, tenant tenants.Tenant, cert *backup.Certificate) error {
+	store, err := t.vault.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.Step(ctx, "backups", 5, 6); err != nil {
+		return err
+	}
+	if err := store.Erase(ctx, tenant.ID); err != nil {
+		return err
+	}
+	left, err := store.Count(ctx, tenant.ID)
+	if err != nil {
+		return err
+	}
+	if left > 0 {
+		return &backup.StoreError{Doing: "erase", Key: "tenants/" + tenant.ID, Err: fmt.Errorf("%d objects are there again", left)}
+	}
+	cert.Store = store.URL()
+	cert.Checks = append(cert.Checks,
+		backup.Check{Looked: fmt.Sprintf("objects of store %s below tenants/%s/", store.URL(), tenant.ID), Found: "none"},
+		backup.Check{Looked: "private halves of the tenant's keys in the control database", Found: "none"})
+	return nil
+}
+
+func (t *toolbox) newID(ctx context.Context, prefix string) (id string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if err := t.reg.Pool().QueryRow(ctx, `SELECT tenantry.new_id($1)`, prefix).Scan(&id); err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	return id, nil
+}
