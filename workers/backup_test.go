@@ -86,32 +86,6 @@ func TestBackupShowsNothing(t *testing.T) {
 	require.Equal(t, 4, objects, "manifest, contents, data, the tenant's key")
 }
 
-// TestDamagedBackup: whatever is damaged, verifying says so, and restoring refuses.
-func TestDamagedBackup(t *testing.T) {
-	t.Parallel()
-	f := backupFleet(t)
-	for _, part := range []string{".data", ".contents", "manifest.json"} {
-		f.Do(t, jobs.Backup{Tenant: "acme"})
-		made := newestBackup(t, f)
-		files, err := filepath.Glob(filepath.Join(strings.TrimPrefix(f.BackupURL, "file://"), "tenants", "*", made.ID, "*"+part))
-		require.NoError(t, err)
-		require.Len(t, files, 1)
-		body, err := os.ReadFile(files[0])
-		require.NoError(t, err)
-		body[len(body)/2] ^= 1
-		require.NoError(t, os.WriteFile(files[0], body, 0o600))
-
-		op := f.Ends(t, f.Submit(t, jobs.VerifyBackup{Backup: made.ID}))
-		require.Equal(t, jobs.StateFailed, op.State)
-		require.Equal(t, "backup_failed", op.Error.Code)
-		require.Contains(t, op.Error.Message, part)
-		require.Equal(t, "failed", newestBackup(t, f).Outcome)
-		op = f.Ends(t, f.Submit(t, jobs.Restore{Backup: made.ID, To: "again" + strings.Trim(part, ".json")}))
-		require.Equal(t, jobs.StateFailed, op.State)
-		require.Contains(t, op.Error.Message, part)
-	}
-}
-
 // TestExpire: what retention does not keep is gone from the store, and what failed backups have left.
 func TestExpire(t *testing.T) {
 	t.Parallel()

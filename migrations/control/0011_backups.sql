@@ -90,7 +90,7 @@ $$;
 INSERT INTO tenantry.settings (key, value, description) VALUES
   ('backup_schedule',  '"0 1 * * *"',  'when the night''s backups begin, as a cron expression in UTC; off is never'),
   ('backup_spread',    '"04:00:00"',   'over how long the night''s backups are spread, each tenant at its own time of it, as an interval'),
-  ('backup_objective', '"26:00:00"',   'how old a tenant''s newest verified backup may be, as an interval; tenantry backup status counts those over it'),
+  ('backup_objective', '"192:00:00"',  'how old a tenant''s newest verified backup may be, as an interval; tenantry backup status counts those over it'),
   ('backup_retention', '{"last": 3, "daily": 7, "weekly": 4, "monthly": 12}',
                                        'how many backups of a tenant are kept: last, daily, weekly, monthly, yearly'),
   ('verify_at_once',   '1',            'how many backups are verified at a time because their time has come; 0 is none'),
