@@ -34,7 +34,7 @@ var (
 	nodeBudgetDesc = desc("node_connections_budget",
 		"Connections that all workers together may have to a node."+everyProcess, "node")
 	nodeDatabasesDesc = desc("node_databases",
-		"Databases on a node by state, those dropped not counted: building, warm, assigned (a tenant's), failed, dropping."+everyProcess, "node", "state")
+		"Databases on a node by state, those dropped not counted: building, warm, assigned (a tenant's), scratch (a backup is verified in it), failed, dropping."+everyProcess, "node", "state")
 	nodeTenantsDesc = desc("node_tenants_limit",
 		"Most tenants that may be placed on a node; absent without a limit."+everyProcess, "node")
 	warmDesc = desc("warm_databases",
@@ -56,6 +56,15 @@ var (
 	driftAgeDesc = desc("drift_oldest_check_age_seconds",
 		"Time since the last check that came through of the active tenant that was not checked for longest; of one that never was, since it "+
 			"is active. More than a week means that the nightly checks do not keep up."+everyProcess)
+	backupLateDesc = desc("tenants_backup_late",
+		"Active tenants whose newest verified backup is older than the setting backup_objective, or that have none and are older than that: "+
+			"tenantry backup status."+everyProcess)
+	backupUnprovenDesc = desc("tenants_backup_unproven",
+		"Active tenants that have no verified backup at all."+everyProcess)
+	backupFailedDesc = desc("tenants_backup_failed",
+		"Active tenants whose newest backup does not restore to what was dumped."+everyProcess)
+	backupAgeDesc = desc("backup_oldest_verified_age_seconds",
+		"Time since the newest verified backup of the active tenant that is worst off; of one without, since it is active."+everyProcess)
 	heartbeatDesc = desc("worker_heartbeat_age_seconds",
 		"Time since the last heartbeat of each worker that has neither signed off nor been declared dead, by the control database's "+
 			"clock; of more than 200 workers those silent for the longest."+everyProcess, "worker")
@@ -69,6 +78,7 @@ func (fleetCollector) Describe(ch chan<- *prometheus.Desc) {
 		controlUpDesc, controlSecondsDesc, operationsDesc, parkedDesc, queueJobsDesc, queueOldestDesc, queuePausedDesc, tenantsDesc,
 		nodeInfoDesc, nodeBudgetDesc, nodeDatabasesDesc, nodeTenantsDesc, warmDesc, warmTargetDesc, workersLiveDesc, heartbeatDesc,
 		rolloutsDesc, quarantinedDesc, driftedDesc, uncheckedDesc, driftAgeDesc,
+		backupLateDesc, backupUnprovenDesc, backupFailedDesc, backupAgeDesc,
 	} {
 		ch <- d
 	}
@@ -113,6 +123,10 @@ func (s survey) collect(out sink) {
 	out.gauge(driftedDesc, float64(s.Drift.Drifted))
 	out.gauge(uncheckedDesc, float64(s.Drift.Unchecked))
 	out.gauge(driftAgeDesc, s.Drift.Oldest)
+	out.gauge(backupLateDesc, float64(s.Backups.Late))
+	out.gauge(backupUnprovenDesc, float64(s.Backups.Unproven))
+	out.gauge(backupFailedDesc, float64(s.Backups.Failed))
+	out.gauge(backupAgeDesc, s.Backups.Oldest)
 	out.gauge(workersLiveDesc, float64(s.Live))
 	for _, w := range s.Workers {
 		out.gauge(heartbeatDesc, w.Age, w.ID)

@@ -22,7 +22,7 @@ const maxWorkers = 200
 var (
 	unfinishedStates = []jobs.State{jobs.StateWaiting, jobs.StateQueued, jobs.StateRunning, jobs.StateRetrying, jobs.StateParked}
 	tenantStates     = slices.DeleteFunc(tenants.States(), func(s tenants.State) bool { return s == tenants.StateDeleted })
-	databaseStates   = []string{"building", "warm", "assigned", "failed", "dropping"}
+	databaseStates   = []string{"building", "warm", "assigned", "scratch", "failed", "dropping"}
 	rolloutStates    = []rollout.State{rollout.Running, rollout.Baking, rollout.Paused, rollout.Aborting}
 )
 
@@ -41,6 +41,16 @@ type survey struct {
 	Quarantined int64                   `db:"quarantined"`
 
 	Drift driftState `db:"drift"`
+	// Backups of the active tenants.
+	Backups backupState `db:"backups"`
+}
+
+// backupState is how the active tenants stand with their backups.
+type backupState struct {
+	Late     int64   `json:"late"`
+	Unproven int64   `json:"unproven"`
+	Failed   int64   `json:"failed"`
+	Oldest   float64 `json:"oldest"` // seconds
 }
 
 // driftState is what checks of the active tenants' schemas have found.

@@ -1,7 +1,7 @@
 package opshttp
 
 // surveySQL measures the fleet in one query: a column per field of survey. It reads what is unfinished or alive, through
-// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open, drift_pkey and River's for fetching; what
+// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open, drift_pkey, backups_tenant and River's for fetching; what
 // has ended, and grows for ever, it does not touch. $1 is the states of tenants that are counted, $2 those of
 // databases, $3 how many workers are told one by one.
 const surveySQL = `
@@ -79,7 +79,21 @@ SELECT
             'oldest', coalesce(greatest(0, extract(epoch FROM now() - min(coalesce(w.checked_at, t.activated_at, t.created_at)))), 0))
    FROM tenantry.tenants t
    LEFT JOIN tenantry.drift w ON w.database_id = t.database_id
-   WHERE t.state = 'active') AS drift`
+   WHERE t.state = 'active') AS drift,
+
+  (SELECT jsonb_build_object(
+            'late', count(*) FILTER (WHERE coalesce(b.verified, t.activated_at, t.created_at) < now() - tenantry.setting('backup_objective')::interval),
+            'unproven', count(*) FILTER (WHERE b.verified IS NULL),
+            'failed', count(*) FILTER (WHERE b.failed),
+            'oldest', coalesce(greatest(0, extract(epoch FROM now() - min(coalesce(b.verified, t.activated_at, t.created_at)))), 0))
+   FROM tenantry.tenants t
+   LEFT JOIN LATERAL (
+     SELECT max(taken_at) FILTER (WHERE outcome = 'verified') AS verified,
+            max(taken_at) FILTER (WHERE outcome = 'failed') = max(taken_at) AS failed
+     FROM tenantry.backups
+     WHERE tenant_id = t.id AND state = 'complete'
+   ) b ON true
+   WHERE t.state = 'active') AS backups`
 
 // outcomesSQL is how the newest operations ended, those that have; $1 is how many are looked at.
 const outcomesSQL = `

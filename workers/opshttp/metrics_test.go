@@ -71,6 +71,9 @@ func TestMetricsOfAFleetAtWork(t *testing.T) {
 		`tenantry_tenants_quarantined`:                                           0,
 		`tenantry_tenants_drifted`:                                               0,
 		`tenantry_tenants_drift_unchecked`:                                       1,
+		`tenantry_tenants_backup_late`:                                           0,
+		`tenantry_tenants_backup_unproven`:                                       1,
+		`tenantry_tenants_backup_failed`:                                         0,
 		`tenantry_node_info{node="n1",region="eu",state="active"}`:               1,
 		`tenantry_node_connections_budget{node="n1"}`:                            100,
 		`tenantry_node_tenants_limit{node="n1"}`:                                 5,
@@ -135,6 +138,32 @@ func TestMetricsOfDrift(t *testing.T) {
 	require.InDelta(t, 1, got[`tenantry_tenants_drifted`], 0)
 	require.InDelta(t, 0, got[`tenantry_tenants_drift_unchecked`], 0)
 	require.InDelta(t, 9*24*3600, got[`tenantry_drift_oldest_check_age_seconds`], 600)
+}
+
+func TestMetricsOfBackups(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	f.Worker(t)
+	exec := func(sql string, args ...any) {
+		_, err := f.Pool.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	exec(`UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
+	for _, slug := range []string{"proven", "old", "bad", "never"} {
+		f.Do(t, jobs.Provision{Slug: slug})
+	}
+	for slug, change := range map[string]string{
+		"proven": `outcome = 'verified'`, "old": `outcome = 'verified', taken_at = now() - interval '9 days'`, "bad": `outcome = 'failed'`,
+	} {
+		f.Do(t, jobs.Backup{Tenant: slug})
+		exec(`UPDATE tenantry.backups SET `+change+` WHERE tenant_id = $1`, f.Tenant(t, slug).ID)
+	}
+	got := serve(t, f).scrape()
+	require.InDelta(t, 1, got[`tenantry_tenants_backup_late`], 0)
+	require.InDelta(t, 2, got[`tenantry_tenants_backup_unproven`], 0)
+	require.InDelta(t, 1, got[`tenantry_tenants_backup_failed`], 0)
+	require.InDelta(t, 9*24*3600, got[`tenantry_backup_oldest_verified_age_seconds`], 600)
 }
 
 func TestMetricsOfAFleetThatStandsStill(t *testing.T) {
