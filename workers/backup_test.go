@@ -83,7 +83,7 @@ func TestBackupShowsNothing(t *testing.T) {
 		}
 		return nil
 	}))
-	require.Equal(t, 4, objects, "manifest, contents, data, the tenant's key")
+	require.Equal(t, 5, objects, "manifest, contents, data, the tenant's key, the key that signs")
 }
 
 // TestExpire: what retention does not keep is gone from the store, and what failed backups have left.
@@ -145,4 +145,42 @@ func TestPurgeErases(t *testing.T) {
 		require.Error(t, err, "byte %d", i)
 		document[i] ^= 1
 	}
+}
+
+// TestRebuild: another control database, with the same secret key and the store, restores what the lost one had backed up, and believes nobody else.
+func TestRebuild(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	f.Do(t, jobs.Provision{Slug: "purged"})
+	f.Do(t, jobs.Backup{Tenant: "purged"})
+	f.Do(t, jobs.Purge{Tenant: "purged", Confirm: "purged"})
+	made := newestBackup(t, f)
+
+	other := fleettest.New(t)
+	other.Keys, other.Secret, other.BackupURL = f.Keys, f.Secret, f.BackupURL
+	other.Registry = tenants.NewRegistry(other.Pool, other.Keys)
+	other.Node(t, "n2")
+	other.Worker(t)
+	store, err := backup.OpenStore(t.Context(), f.BackupURL)
+	require.NoError(t, err)
+	defer func() { _ = store.Close() }()
+	// Somebody who can write to the store puts a manifest of his own there.
+	require.NoError(t, store.WriteSmall(t.Context(), backup.ManifestKey(made.TenantID, "bak_000000000000000000000000"), false, []byte(`{"body": {}, "key": "x", "signature": ""}`)))
+	catalog := backup.NewCatalog(other.Registry)
+	rebuilt, err := catalog.Rebuild(t.Context(), store, nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, rebuilt.Added)
+	require.Equal(t, []string{"acme"}, rebuilt.Returned)
+	require.Len(t, rebuilt.Refused, 1)
+	again, err := catalog.Rebuild(t.Context(), store, nil)
+	require.NoError(t, err)
+	require.Zero(t, again.Added, "a second time changes nothing")
+
+	other.Do(t, jobs.VerifyBackup{Backup: made.ID})
+	other.Do(t, jobs.Restore{Backup: made.ID, To: "acme"})
+	var n int
+	require.NoError(t, other.Connect(t, "acme", tenants.RoleApp).QueryRow(t.Context(), `SELECT count(*) FROM customers`).Scan(&n))
+	require.Equal(t, 500, n)
 }

@@ -16,7 +16,8 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	c := group("backup", "Back up tenants, prove that it restores, and restore",
-		a.backupCreate(), a.backupList(), a.backupShow(), a.backupVerify(), a.backupRestore(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus())
+		a.backupCreate(), a.backupList(), a.backupShow(), a.backupVerify(), a.backupRestore(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
+		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
 each tenant (settings verify_period, verify_at_once). Every night each active tenant is backed up at its own time (backup_schedule, backup_spread).
@@ -457,4 +458,48 @@ func since(t *time.Time) string {
 		return "never"
 	}
 	return ago(*t)
+}
+
+func (a *app) backupRebuild() *cobra.Command {
+	return &cobra.Command{
+		Use: "rebuild", Short: "Read the store, and add the backups and keys that the control database does not know", Args: cobra.NoArgs,
+		Long: `Reads the store of TENANTRY_BACKUP_URL and adds to the control database what it does not know: keys, and backups with their manifests. Tenants that it does not
+know either come back as deleted ones, to whom the backups belong: tenantry backup restore makes new tenants of them. A node and the release must be there before.
+Nothing is taken away, no key comes back that was destroyed, and what this installation has not signed is refused by name (exit code 3).`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.env.BackupURL == "" || a.env.SecretKey == "" {
+				return usageError("TENANTRY_BACKUP_URL and TENANTRY_SECRET_KEY must be set: the store is read, and the keys in it are sealed")
+			}
+			catalog, _, err := a.catalog(c.Context())
+			if err != nil {
+				return err
+			}
+			store, err := backup.OpenStore(c.Context(), a.env.BackupURL)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = store.Close() }()
+			n := 0
+			rebuilt, err := catalog.Rebuild(c.Context(), store, func(string) {
+				if n++; n%100 == 0 {
+					_, _ = fmt.Fprintf(a.err, "%d tenants read\n", n)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				err = a.printJSON(rebuilt)
+			} else {
+				a.printf("%d backups of %d tenants are in %s; %d were not known, %d tenants were not known either\n", rebuilt.Backups, rebuilt.Tenants, store.URL(), rebuilt.Added, len(rebuilt.Returned))
+				for _, refused := range rebuilt.Refused {
+					_, _ = fmt.Fprintln(a.err, "refused:", printable(refused))
+				}
+			}
+			if err == nil && len(rebuilt.Refused) > 0 {
+				return &codeError{exitPartial, errShown}
+			}
+			return err
+		},
+	}
 }

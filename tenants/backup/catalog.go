@@ -130,6 +130,9 @@ func (c *Catalog) EnsureKey(ctx context.Context, store *Store, tenant string, by
 	if err != nil {
 		return TenantKey{}, err
 	}
+	if err := c.StoreSigning(ctx, store, false); err != nil {
+		return TenantKey{}, err
+	}
 	object := KeyObject(tenant, k.ID)
 	if _, err := store.Size(ctx, object); err != nil {
 		if !errors.Is(err, ErrNotThere) {
@@ -151,6 +154,9 @@ func (c *Catalog) StoreKeys(ctx context.Context, store *Store) (int, error) {
 	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sealedKey])
 	if err != nil {
 		return 0, fmt.Errorf("list keys: %w", err)
+	}
+	if err := c.StoreSigning(ctx, store, true); err != nil {
+		return 0, err
 	}
 	for i, k := range keys {
 		if err := k.store(ctx, store); err != nil {

@@ -9,7 +9,7 @@
 //	tenants/<tenant>/<backup>/<attempt>.contents   what the dump holds: schema, rows and sums per table, sequences; encrypted likewise
 //	tenants/<tenant>/<backup>/manifest.json        sizes, checksums, versions, key; signed with the installation's key
 //	tenants/<tenant>/keys/<key>.json               the tenant's key, sealed with the installation's
-//	installation/<key>.json                        the key that signs, sealed likewise
+//	installation/<key>.json                        a key that signs, sealed likewise
 //
 // Nothing of a tenant is readable there but its id, sizes, times and versions. Whoever can write to the store can take backups away, and cannot make
 // one that is accepted: manifests are signed, and they have the checksums of the other objects.
