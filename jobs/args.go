@@ -116,6 +116,24 @@ type Restore struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 }
 
+// RestoreInPlace replaces a tenant's database by what a backup of it holds. The backup is restored beside and compared first; then the tenant's sessions are ended, and
+// it lives in the restored one. What it had is kept, closed, for the setting retain_replaced: [UndoRestore] brings that back.
+type RestoreInPlace struct {
+	Tenant string `json:"tenant"` // slug or id
+	Backup string `json:"backup"` // its id, bak_…
+	// Confirm is the tenant's slug: what was written since the backup is not there any more.
+	Confirm string `json:"confirm"`
+	// Node is where the restored database is made. Defaults to the tenant's own.
+	Node string `json:"node,omitempty"`
+}
+
+// UndoRestore takes the newest [RestoreInPlace] of a tenant back: it lives again in the database that it had before, as that was.
+type UndoRestore struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Confirm is the tenant's slug: what was written since the restore is not there any more.
+	Confirm string `json:"confirm"`
+}
+
 // ExpireBackups deletes the backups that retention does not keep, and what backups that never became one have left in the store.
 type ExpireBackups struct{}
 
@@ -173,6 +191,12 @@ func (VerifyBackup) Kind() string { return "verify_backup" }
 
 // Kind is the operation's kind.
 func (Restore) Kind() string { return "restore" }
+
+// Kind is the operation's kind.
+func (RestoreInPlace) Kind() string { return "restore_in_place" }
+
+// Kind is the operation's kind.
+func (UndoRestore) Kind() string { return "undo_restore" }
 
 // Kind is the operation's kind.
 func (ExpireBackups) Kind() string { return "expire_backups" }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -183,4 +184,78 @@ func TestRebuild(t *testing.T) {
 	var n int
 	require.NoError(t, other.Connect(t, "acme", tenants.RoleApp).QueryRow(t.Context(), `SELECT count(*) FROM customers`).Scan(&n))
 	require.Equal(t, 500, n)
+}
+
+// TestRestoreInPlace: the tenant is what the backup holds, at the release that it had, for pools that were open as well; what waits for its turn is about the new database;
+// it can be undone, and that as well; and purging takes what was kept along.
+func TestRestoreInPlace(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	rt := f.Worker(t)
+	ctx := t.Context()
+	_, err := f.Pool.Exec(ctx, `UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
+	require.NoError(t, err)
+	f.Do(t, jobs.Provision{Slug: "acme"})
+	id := f.Tenant(t, "acme").ID
+	count := func() (n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { // a lease that was fenced is renewed
+			lease, err := rt.Cache().Acquire(ctx, id)
+			if err != nil {
+				return false
+			}
+			defer lease.Release()
+			return lease.Pool().QueryRow(ctx, `SELECT count(*) FROM customers`).Scan(&n) == nil
+		}, 20*time.Second, 20*time.Millisecond)
+		return n
+	}
+	insert := func(n int) {
+		t.Helper()
+		_, err := f.Connect(t, "acme", tenants.RoleApp).Exec(ctx, `INSERT INTO customers (name, email) SELECT 'c', gen_random_uuid() || '@example.com' FROM generate_series(1, $1::integer)`, n)
+		require.NoError(t, err)
+	}
+	insert(10)
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	made := newestBackup(t, f)
+	insert(5)
+	require.Equal(t, 15, count())
+	f.Extend(t, "next", "CREATE TABLE later (a integer)")
+	f.Do(t, jobs.Migrate{Tenant: "acme", Release: "next"})
+	before := f.Tenant(t, "acme")
+
+	_, err = f.Jobs.Submit(ctx, jobs.RestoreInPlace{Tenant: "acme", Backup: made.ID, Confirm: "other"}, nil)
+	require.ErrorIs(t, err, jobs.ErrInvalid)
+	restore := f.Submit(t, jobs.RestoreInPlace{Tenant: "acme", Backup: made.ID, Confirm: "acme"})
+	waits := f.Submit(t, jobs.Rotate{Tenant: "acme"}) // asked for while the tenant lives in the old one
+	f.Succeeds(t, restore)
+	f.Succeeds(t, waits)
+	after := f.Tenant(t, "acme")
+	require.NotEqual(t, before.Database, after.Database)
+	require.Equal(t, "next", after.Release)
+	require.Equal(t, 10, count())
+	_, err = f.Connect(t, "acme", tenants.RoleApp).Exec(ctx, `INSERT INTO later VALUES (1)`)
+	require.NoError(t, err, "it was brought to the tenant's release")
+
+	f.Do(t, jobs.UndoRestore{Tenant: "acme", Confirm: "acme"})
+	require.Equal(t, before.Database, f.Tenant(t, "acme").Database)
+	require.Equal(t, 15, count())
+	f.Do(t, jobs.UndoRestore{Tenant: "acme", Confirm: "acme"})
+	require.Equal(t, after.Database, f.Tenant(t, "acme").Database)
+	require.Equal(t, 10, count())
+	require.Equal(t, 1, scan[int](t, f, `SELECT count(*) FROM tenantry.databases WHERE state = 'retained' AND name = $1`, before.Database))
+
+	// When its time is over what was replaced is dropped.
+	f.Do(t, jobs.RestoreInPlace{Tenant: "acme", Backup: made.ID, Confirm: "acme"})
+	require.Equal(t, 2, scan[int](t, f, `SELECT count(*) FROM tenantry.databases WHERE state = 'retained'`))
+	_, err = f.Pool.Exec(ctx, `UPDATE tenantry.swaps SET keep_until = now() - interval '1 second' WHERE old_database_id = (SELECT id FROM tenantry.databases WHERE name = $1)`, before.Database)
+	require.NoError(t, err)
+	require.Equal(t, 1, scan[int](t, f, `SELECT tenantry.let_go_replaced()`))
+	require.Eventually(t, func() bool {
+		return scan[string](t, f, `SELECT state FROM tenantry.databases WHERE name = $1`, before.Database) == "dropped"
+	}, time.Minute, 100*time.Millisecond)
+
+	f.Do(t, jobs.Purge{Tenant: "acme", Confirm: "acme"})
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM tenantry.databases WHERE tenant_id = $1 AND state <> 'dropped'`, id))
+	require.Zero(t, scan[int](t, f, `SELECT count(*) FROM pg_database WHERE datname IN (SELECT name FROM tenantry.databases WHERE tenant_id = $1)`, id))
 }

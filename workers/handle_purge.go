@@ -49,7 +49,11 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 	if err := t.prov.Drop(ctx, r, *r.DatabaseID, seq); err != nil {
 		return done{}, err
 	}
-	certificate, err := t.erase(ctx, r, tenant)
+	replaced, err := t.dropReplaced(ctx, r, tenant.ID)
+	if err != nil {
+		return done{}, err
+	}
+	certificate, err := t.erase(ctx, r, tenant, replaced)
 	if err != nil {
 		return done{}, err
 	}
@@ -58,11 +62,46 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 		if err := certificate.record(ctx, tx); err != nil {
 			return err
 		}
+		for _, db := range replaced {
+			if err := forget(ctx, tx, db.id); err != nil {
+				return err
+			}
+		}
 		if err := forget(ctx, tx, *r.DatabaseID); err != nil {
 			return err
 		}
 		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
 	}}, nil
+}
+
+// replacedDatabase is one that a restore in place has replaced, or was making.
+type replacedDatabase struct {
+	id string
+	backup.ErasedDatabase
+}
+
+// dropReplaced drops what else a tenant has.
+func (t *toolbox) dropReplaced(ctx context.Context, r *run, tenantID string) ([]replacedDatabase, error) {
+	rows, err := t.reg.Pool().Query(ctx, `
+		SELECT d.id, d.name, n.name, n.region FROM tenantry.databases d JOIN tenantry.nodes n ON n.id = d.node_id
+		WHERE d.tenant_id = $1 AND d.id <> $2 AND d.state <> 'dropped' ORDER BY d.id`, tenantID, *r.DatabaseID)
+	if err != nil {
+		return nil, fmt.Errorf("list replaced databases: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (db replacedDatabase, err error) {
+		err = row.Scan(&db.id, &db.Name, &db.Node, &db.Region)
+		db.Roles = tenants.Database{Name: db.Name}.Roles()
+		return db, err //nolint:wrapcheck // wrapped below
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list replaced databases: %w", err)
+	}
+	for _, db := range list {
+		if err := t.prov.Drop(ctx, r, db.id, 0); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // signedCertificate is a certificate that is to be recorded.
@@ -84,7 +123,7 @@ func (c signedCertificate) record(ctx context.Context, tx pgx.Tx) error {
 }
 
 // erase destroys a tenant's keys and deletes its backups, looks that nothing is left, and certifies it. The database is dropped already.
-func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant) (signedCertificate, error) {
+func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, replaced []replacedDatabase) (signedCertificate, error) {
 	if err := r.Step(ctx, "keys", 4, 6); err != nil {
 		return signedCertificate{}, err
 	}
@@ -98,6 +137,10 @@ func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant) (sig
 		Checks: []backup.Check{{
 			Looked: fmt.Sprintf("databases and roles of node %s for %s and its roles", tenant.Node, tenant.Database), Found: "none",
 		}},
+	}
+	for _, db := range replaced {
+		cert.Databases = append(cert.Databases, db.ErasedDatabase)
+		cert.Checks = append(cert.Checks, backup.Check{Looked: fmt.Sprintf("databases and roles of node %s for %s and its roles", db.Node, db.Name), Found: "none"})
 	}
 	if cert.Keys, cert.Backups, err = t.vault.catalog.OfTenant(ctx, tenant.ID); err != nil {
 		return signedCertificate{}, err

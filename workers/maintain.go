@@ -46,6 +46,9 @@ func (c *chores) list(lease time.Duration) []chore {
 		{"purge_due", 30 * time.Second, c.purgeDue},
 		{"schedules", 30 * time.Second, c.askScheduled},
 		{"backups", 30 * time.Second, c.askForBackups},
+		{"replaced", 5 * time.Minute, func(ctx context.Context) error {
+			return c.count(ctx, `SELECT tenantry.let_go_replaced()`, "databases that were replaced are let go")
+		}},
 		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
 }

@@ -146,6 +146,9 @@ func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
+	if _, begun := errors.AsType[*swapBegunError](err); begun {
+		return true
+	}
 	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
 		return true
 	}

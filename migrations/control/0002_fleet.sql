@@ -63,7 +63,7 @@ BEGIN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a share', NEW.key, tenantry.shown(NEW.value)),
           'give a number from 0 to 1, such as 0.1 for a tenth');
       END IF;
-    WHEN NEW.key IN ('delete_grace', 'backup_spread', 'backup_objective', 'verify_period') THEN
+    WHEN NEW.key IN ('delete_grace', 'backup_spread', 'backup_objective', 'verify_period', 'retain_replaced') THEN
       PERFORM tenantry.check_value(NEW.key, 'interval', NEW.value);
     WHEN NEW.key = 'backup_retention' THEN
       PERFORM tenantry.check_retention(NEW.key, NEW.value);
@@ -126,7 +126,7 @@ CREATE TABLE tenantry.databases (
   name        text NOT NULL DEFAULT tenantry.new_database_name() CHECK (name ~ '^t_[0-9a-f]{22}$'),
   release_id  text NOT NULL REFERENCES tenantry.releases,
   state       text NOT NULL DEFAULT 'building'
-              CHECK (state IN ('building', 'warm', 'assigned', 'scratch', 'failed', 'dropping', 'dropped')),
+              CHECK (state IN ('building', 'warm', 'assigned', 'retained', 'scratch', 'failed', 'dropping', 'dropped')),
   tenant_id   text,
   created_at  timestamptz NOT NULL DEFAULT now(),
   built_at    timestamptz,

@@ -296,6 +296,13 @@ BEGIN
       PERFORM tenantry.refuse('TY001', 'confirm', format('confirm: %s is not this tenant''s slug', p_args ->> 'confirm'),
         'purging cannot be undone: confirm with ' || v_tenant.slug);
     END IF;
+    IF p_kind IN ('restore_in_place', 'undo_restore') AND p_args ->> 'confirm' <> v_tenant.slug THEN
+      PERFORM tenantry.refuse('TY001', 'confirm', format('confirm: %s is not this tenant''s slug', p_args ->> 'confirm'),
+        'what the tenant has now is replaced: confirm with ' || v_tenant.slug);
+    END IF;
+    IF p_kind = 'restore_in_place' THEN
+      PERFORM tenantry.check_in_place(v_tenant, p_args);
+    END IF;
     -- A grace that is over before anybody looks is none.
     IF p_kind = 'delete' AND (p_args ->> 'grace')::interval < interval '1 hour' AND p_args ->> 'confirm' IS DISTINCT FROM v_tenant.slug THEN
       PERFORM tenantry.refuse('TY001', 'grace', format('grace: %s is less than an hour, in which nobody would undelete it', p_args ->> 'grace'),

@@ -96,7 +96,25 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('verify_at_once',   '1',            'how many backups are verified at a time because their time has come; 0 is none'),
   ('verify_period',    '"168:00:00"',  'within how long each tenant''s newest backup is verified at the latest, as an interval'),
   ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
+  ('retain_replaced',  '"168:00:00"',  'how long the database that a restore in place has replaced is kept, closed, so that it can be undone, as an interval'),
   ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
+
+-- A tenant's database is replaced: by one that a backup was restored into, or, to undo that, by the one that it had before.
+CREATE TABLE tenantry.swaps (
+  operation_id    text PRIMARY KEY,
+  tenant_id       text NOT NULL REFERENCES tenantry.tenants,
+  backup_id       text REFERENCES tenantry.backups,  -- NULL where a swap is undone
+  old_database_id text NOT NULL REFERENCES tenantry.databases,
+  new_database_id text NOT NULL REFERENCES tenantry.databases,
+  -- restoring: nothing of the tenant is touched. ready: the new one is complete, from here on it runs to its end. swapped: the tenant lives in the new one.
+  state           text NOT NULL DEFAULT 'restoring' CHECK (state IN ('restoring', 'ready', 'swapped', 'given_up')),
+  -- Until when the old one is kept, closed, so that the swap can be undone.
+  keep_until      timestamptz,
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  swapped_at      timestamptz
+);
+CREATE INDEX swaps_tenant ON tenantry.swaps (tenant_id, created_at DESC);
+CREATE INDEX swaps_kept ON tenantry.swaps (keep_until) WHERE keep_until IS NOT NULL;
 
 -- What was deleted for good: signed documents, for those who ask years later.
 CREATE TABLE tenantry.certificates (
@@ -115,6 +133,11 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
   ('restore', 'backup', 'tenant', true, 8, true, '{requested,provisioning,failed}',
    '{"backup": {"type": "word", "required": true}, "to": {"type": "slug", "required": true}, "name": {"type": "name"}, "region": {"type": "word"},
      "node": {"type": "slug"}, "node_labels": {"type": "labels"}, "labels": {"type": "labels"}}'),
+  ('restore_in_place', 'backup', 'tenant', true, 12, false, '{active}',
+   '{"tenant": {"type": "tenant", "required": true}, "backup": {"type": "word", "required": true}, "confirm": {"type": "slug", "required": true},
+     "node": {"type": "slug"}}'),
+  ('undo_restore', 'provision', 'tenant', true, 12, false, '{active}',
+   '{"tenant": {"type": "tenant", "required": true}, "confirm": {"type": "slug", "required": true}}'),
   ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}');
 
 -- complete_backup finds a backup that can be restored.
@@ -151,6 +174,35 @@ BEGIN
       'purging deletes it: tenantry backup release ' || v.id || ' first');
   END IF;
 END
+$$;
+
+-- check_in_place refuses a restore in place of another tenant's backup, or to a node that is not there.
+CREATE FUNCTION tenantry.check_in_place(p_tenant tenantry.tenants, p_args jsonb) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v tenantry.backups := tenantry.complete_backup(p_args ->> 'backup');
+BEGIN
+  IF v.tenant_id <> p_tenant.id THEN
+    PERFORM tenantry.refuse('TY003', 'backup', format('backup: %s is one of another tenant', v.id), 'restore it as a new tenant, or see tenantry backup list ' || p_tenant.slug);
+  END IF;
+  IF p_args ? 'node' AND NOT EXISTS (SELECT FROM tenantry.nodes n WHERE n.name = p_args ->> 'node' AND n.state = 'active') THEN
+    PERFORM tenantry.refuse('TY002', 'node', format('node: there is no active node %s', tenantry.shown(p_args -> 'node')), 'see tenantry node list');
+  END IF;
+END
+$$;
+
+-- let_go_replaced gives databases that are kept after a restore in place, and no longer need be, to the refill, which drops them. It returns how many.
+CREATE FUNCTION tenantry.let_go_replaced() RETURNS integer
+LANGUAGE sql
+SET search_path = pg_catalog
+AS $$
+  WITH over AS (
+    UPDATE tenantry.swaps SET keep_until = NULL WHERE keep_until < now() AND state = 'swapped' RETURNING old_database_id
+  ), gone AS (
+    UPDATE tenantry.databases d SET state = 'failed', tenant_id = NULL FROM over WHERE d.id = over.old_database_id AND d.state = 'retained' RETURNING d.id
+  )
+  SELECT count(*)::integer FROM gone
 $$;
 
 -- restore_tenant asks for a new tenant of what a backup holds. Nothing of the tenant that the backup is of is touched.

@@ -72,6 +72,21 @@ func backupKinds() []kind {
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
+			name: "in-place", points: passing(pointsOfChange, pointsOfRoles, pointsOfEmpty, pointsOfData, []string{"swap.row.after", "swap.updated", "swap.ready"}, pointsOfFence,
+				[]string{"swap.closed"}, pointsOfUnfence, []string{"swap.open", "swap.swapped"}, pointsOfEnd), need: needBackups,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.RestoreInPlace{Tenant: name, Backup: backupOf(t, s, name), Confirm: name})
+			},
+			tenant: tenants.StateActive, database: "retained", after: replaced,
+		},
+		{
+			name: "undo", points: passing(pointsOfChange, []string{"swap.row.after", "swap.ready"}, pointsOfFence, []string{"swap.closed"}, pointsOfUnfence,
+				[]string{"swap.open", "swap.swapped"}, pointsOfEnd), need: needReplaced,
+			ask:    asking(func(slug string) jobs.Args { return jobs.UndoRestore{Tenant: slug, Confirm: slug} }),
+			tenant: tenants.StateActive, database: "retained", after: replaced,
+		},
+		{
 			name: "expire", points: passing(pointsOfExpire, pointsOfEnd), need: needExpiring,
 			ask: func(t *testing.T, s *crashtest.Scene, _, _ string) string {
 				t.Helper()
@@ -80,6 +95,26 @@ func backupKinds() []kind {
 			before: twoBackups, after: oneExpired, database: "assigned",
 		},
 	}
+}
+
+// needReplaced makes tenants that a backup was restored into.
+func needReplaced(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	needBackups(t, s, names)
+	all(t, s, names, func(name string) string {
+		return s.Fleet.Submit(t, jobs.RestoreInPlace{Tenant: name, Backup: backupOf(t, s, name), Confirm: name})
+	})
+}
+
+// replaced looks that the tenant lives in another database than the operation was asked about, which lets it in, and that the old one is closed.
+func replaced(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	_, err := s.Fleet.Connect(t, name, tenants.RoleApp).Exec(t.Context(), `INSERT INTO customers (name, email) VALUES ('x', 'x@example.com')`)
+	require.NoError(t, err)
+	require.Equal(t, 1, value[int](t, s, `
+		SELECT count(*) FROM tenantry.databases d JOIN tenantry.tenants t ON t.id = d.tenant_id
+		WHERE t.slug = $1 AND d.state = 'retained' AND NOT (SELECT p.datallowconn FROM pg_database p WHERE p.datname = d.name)`, name))
+	require.Equal(t, 1, value[int](t, s, `SELECT count(*) FROM tenantry.databases d JOIN tenantry.tenants t ON t.id = d.tenant_id WHERE t.slug = $1 AND d.state <> 'retained'`, name))
 }
 
 // needBackups makes tenants with a backup each. Nothing is verified but what a cell asks for.

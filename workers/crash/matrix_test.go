@@ -56,6 +56,8 @@ var dangerous = []cell{
 	{"verify", "restore.data.after"},
 	{"restore", "restore.data.after"},
 	{"expire", "expire.manifest.after"},
+	{"in-place", "swap.closed"},
+	{"undo", "swap.open"},
 }
 
 // smoke is what runs with all other tests.

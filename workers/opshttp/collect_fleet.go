@@ -34,7 +34,7 @@ var (
 	nodeBudgetDesc = desc("node_connections_budget",
 		"Connections that all workers together may have to a node."+everyProcess, "node")
 	nodeDatabasesDesc = desc("node_databases",
-		"Databases on a node by state, those dropped not counted: building, warm, assigned (a tenant's), scratch (a backup is verified in it), failed, dropping."+everyProcess, "node", "state")
+		"Databases on a node by state, those dropped not counted: building, warm, assigned (a tenant's), retained (replaced by a restore, kept for its undoing), scratch (a backup is verified in it), failed, dropping."+everyProcess, "node", "state")
 	nodeTenantsDesc = desc("node_tenants_limit",
 		"Most tenants that may be placed on a node; absent without a limit."+everyProcess, "node")
 	warmDesc = desc("warm_databases",
