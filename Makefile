@@ -9,6 +9,13 @@ GOOSE_VERSION := v3.29.0
 GOOSE := .tenantry/bin/goose-$(GOOSE_VERSION)
 export TENANTRY_GOOSE := $(CURDIR)/$(GOOSE)
 
+# A real S3 server over a folder, which the tests of stores in S3 run.
+VERSITYGW_VERSION := v1.8.0
+VERSITYGW := .tenantry/bin/versitygw-$(VERSITYGW_VERSION)
+export TENANTRY_VERSITYGW := $(CURDIR)/$(VERSITYGW)
+
+# How far test-s3 goes: full is every fault once and lasting, short one of each kind.
+S3_FAULTS ?= full
 # How far test-crash goes: full is every fault at every step, short one of each kind.
 CRASH_MATRIX ?= full
 # How large the rollout of chaos is: full has 300 tenants, short 30.
@@ -21,10 +28,10 @@ DDL_ROWS ?= 50000000
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash chaos stall bench bench-ddl lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash test-s3 chaos stall bench bench-ddl lint fmt deps deps-test clean ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/tenantry
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tenantry ./cmd/tenantry
@@ -41,6 +48,9 @@ test: deps-test ## run all tests with the race detector, against private cluster
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -p 1 ./workers/crash/...
 	CRASH_MATRIX=$(CRASH_MATRIX) CHAOS=short go run ./cmd/testpg -- go test -race -count=1 -timeout 60m -run 'TestPostgresDies|TestChaosRollout' ./cmd/tenantry
+
+test-s3: deps-test $(VERSITYGW) ## backups in a real S3 server behind faults, see S3_FAULTS (short or full); builds the server the first time
+	S3_FAULTS=$(S3_FAULTS) go run ./cmd/testpg -- go test -count=1 -timeout 30m ./workers/s3/...
 
 chaos: deps-test ## a rollout over 300 tenants with everything happening at once, see CHAOS (short or full)
 	CHAOS=$(CHAOS) go run ./cmd/testpg -- go test -v -count=1 -timeout 30m -run TestChaosRollout ./cmd/tenantry
@@ -81,3 +91,8 @@ $(GOOSE):
 	@echo "building goose $(GOOSE_VERSION), which the tests compare with"
 	GOBIN=$(CURDIR)/.tenantry/bin go install -tags='no_clickhouse no_libsql no_mssql no_mysql no_spanner no_sqlite3 no_starrocks no_turso no_vertica no_ydb' github.com/pressly/goose/v3/cmd/goose@$(GOOSE_VERSION)
 	mv .tenantry/bin/goose $@
+
+$(VERSITYGW):
+	@echo "building versitygw $(VERSITYGW_VERSION), the S3 server of the tests; it takes two minutes"
+	GOBIN=$(CURDIR)/.tenantry/bin go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+	mv .tenantry/bin/versitygw $@

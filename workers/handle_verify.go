@@ -201,17 +201,9 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 	if err != nil {
 		return nil, err
 	}
-	name := backup.ManifestKey(row.TenantID, row.ID)
-	raw, err := store.ReadSmall(ctx, name)
+	m, err := store.Manifest(ctx, trusted, row.TenantID, row.ID)
 	if err != nil {
 		return nil, err
-	}
-	m, err := trusted.OpenManifest(name, raw)
-	if err != nil {
-		return nil, err
-	}
-	if m.Backup != row.ID || m.Tenant != row.TenantID {
-		return nil, &backup.CorruptError{Key: name, Why: fmt.Sprintf("it is that of backup %s of tenant %s", m.Backup, m.Tenant)}
 	}
 	key, err := t.vault.catalog.Key(ctx, m.Key)
 	if err != nil {

@@ -142,6 +142,12 @@ func unreachable(err error) bool {
 	return errors.As(err, &connect) || (errors.As(err, &op) && op.Op == "dial")
 }
 
+// ofStore: it is the store of backups that does not answer, and no node.
+func ofStore(err error) bool {
+	_, is := errors.AsType[*backup.StoreError](err)
+	return is
+}
+
 func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
@@ -176,6 +182,8 @@ func problemOf(err error, step string) *problem {
 		p.Code, p.Message, p.Hint = "paused", "paused because somebody asked", "tenantry ddl resume goes on with it, tenantry ddl cancel takes it back"
 	case errors.As(err, &pg):
 		p.Code, p.Hint = pg.Code, clean(pg.Hint)
+	case unreachable(err) && ofStore(err):
+		p.Code, p.Hint = "store_unreachable", "it goes on by itself once the store of backups answers; workers have its address in TENANTRY_BACKUP_URL"
 	case unreachable(err):
 		p.Code, p.Hint = "unreachable", "it goes on by itself once the node answers; tenantry doctor looks at every node"
 	case errors.Is(err, provision.ErrAdministrator):

@@ -7,5 +7,6 @@ package main
 import (
 	_ "gocloud.dev/blob/azureblob"
 	_ "gocloud.dev/blob/gcsblob"
-	_ "gocloud.dev/blob/s3blob"
+
+	_ "github.com/avenit/tenantry/tenants/backup/s3store" // s3blob, and what is left of uploads
 )

@@ -61,9 +61,10 @@ func ManifestKey(tenant, backup string) string { return Folder(tenant, backup) +
 func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
 	m := d.Manifest
 	key := ManifestKey(m.Tenant, m.Backup)
-	if raw, err := d.Store.ReadSmall(ctx, key); err == nil {
-		return trusted.OpenManifest(key, raw)
-	} else if !errors.Is(err, ErrNotThere) {
+	if made, err := d.Store.Manifest(ctx, trusted, m.Tenant, m.Backup); !errors.Is(err, ErrNotThere) {
+		return made, err
+	}
+	if err := d.Store.RefusesToReplace(ctx); err != nil {
 		return m, err
 	}
 	tools, err := d.Tools.ForServer(m.Server/serverMajor, 0)
@@ -103,10 +104,7 @@ func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
 	}
 	atManifest.Hit(ctx)
 	// Also when it is another attempt's that was first.
-	if raw, err = d.Store.ReadSmall(ctx, key); err != nil {
-		return m, err
-	}
-	return trusted.OpenManifest(key, raw)
+	return d.Store.Manifest(ctx, trusted, m.Tenant, m.Backup)
 }
 
 // serverMajor divides server_version_num into the major version and the rest.
@@ -194,14 +192,14 @@ func (d Dump) contents(ctx context.Context, m *Manifest, c Contents) error {
 	return err
 }
 
-// check looks that an object is there in its size. What it holds is looked at by verifying.
+// check looks that an object is there in its size. What it holds is looked at by verifying. If it is not, the next attempt writes another one.
 func (s *Store) check(ctx context.Context, o Object) error {
 	n, err := s.Size(ctx, o.Key)
 	if err != nil {
 		return err
 	}
 	if n != o.Bytes {
-		return &CorruptError{o.Key, fmt.Sprintf("%d bytes were written and it has %d", o.Bytes, n)}
+		return &StoreError{"check", o.Key, fmt.Errorf("%d bytes were written and it has %d", o.Bytes, n)}
 	}
 	return nil
 }

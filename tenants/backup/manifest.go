@@ -2,9 +2,11 @@ package backup
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -136,4 +138,26 @@ func (t Trusted) OpenManifest(name string, raw []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%s has format %d, and this program knows up to %d: use a newer one", name, m.Format, ManifestFormat)
 	}
 	return m, nil
+}
+
+// Manifest reads a backup's manifest. One that is not what it should be is read a second time: then it was damaged on its way.
+func (s *Store) Manifest(ctx context.Context, trusted Trusted, tenant, backup string) (Manifest, error) {
+	m, err := s.manifest(ctx, trusted, tenant, backup)
+	if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
+		m, err = s.manifest(ctx, trusted, tenant, backup)
+	}
+	return m, err
+}
+
+func (s *Store) manifest(ctx context.Context, trusted Trusted, tenant, backup string) (Manifest, error) {
+	key := ManifestKey(tenant, backup)
+	raw, err := s.ReadSmall(ctx, key)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, err := trusted.OpenManifest(key, raw)
+	if err == nil && (m.Backup != backup || m.Tenant != tenant) {
+		err = &CorruptError{key, fmt.Sprintf("it is that of backup %s of tenant %s", m.Backup, m.Tenant)}
+	}
+	return m, err
 }

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // the store that needs nothing; cmd adds the clouds'
@@ -25,6 +27,12 @@ type Store struct {
 	bucket *blob.Bucket
 	url    string
 	dir    string // of a file store, "" for others
+
+	patience   time.Duration
+	sweepAfter time.Duration
+	place      Place
+	abort      Aborter // nil where uploads leave nothing
+	refuses    atomic.Bool
 }
 
 const (
@@ -36,18 +44,26 @@ const (
 	sumSize = 64 << 20
 )
 
+const s3Validation = "response_checksum_validation"
+
 // DefaultURL is where backups are kept when nothing else is said: a folder of the worker's machine. Workers on several machines need a store that all of
 // them reach.
 const DefaultURL = "file:///var/lib/tenantry/backups"
 
 // OpenStore opens a store by its URL, as gocloud.dev/blob writes them: file:///var/lib/tenantry/backups, s3://bucket?region=eu-central-1&prefix=fleet/,
 // gs://bucket, azblob://container. The folder of a file store is made.
+//
+// Two parameters are our own: patience=5m is [DefaultPatience], and sweep_after=24h how old what nobody knows must be before a sweep removes it. An upload
+// that is under way must never be that old.
 func OpenStore(ctx context.Context, address string) (*Store, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" {
 		return nil, fmt.Errorf("backup store: %q is no URL: give one such as file:///var/lib/tenantry/backups or s3://bucket?region=eu-central-1", redacted(address))
 	}
-	s := &Store{}
+	s := &Store{url: redacted(address)}
+	if err := s.parameters(u); err != nil {
+		return nil, fmt.Errorf("backup store %s: %w", s.url, err)
+	}
 	if u.Scheme == "file" {
 		if u.Host != "" && u.Host != "." && u.Host != "localhost" {
 			return nil, fmt.Errorf("backup store: %q has the host %q: write three slashes, file:///%s%s", address, u.Host, u.Host, u.Path)
@@ -61,11 +77,36 @@ func OpenStore(ctx context.Context, address string) (*Store, error) {
 		u.RawQuery = q.Encode()
 		s.dir = filepath.Join(u.Path, filepath.FromSlash(q.Get("prefix")))
 	}
-	if s.bucket, err = blob.OpenBucket(ctx, u.String()); err != nil {
-		return nil, fmt.Errorf("backup store %s: %w", redacted(address), err)
+	if q := u.Query(); u.Scheme == "s3" && !q.Has(s3Validation) {
+		// Checksums of ours are looked at. Its client says with every object that was sent in parts that it does not look at its own.
+		q.Set(s3Validation, "when_required")
+		u.RawQuery = q.Encode()
 	}
-	s.url = redacted(address)
+	if s.bucket, err = blob.OpenBucket(ctx, u.String()); err != nil {
+		return nil, fmt.Errorf("backup store %s: %w", s.url, err)
+	}
+	s.place = Place{Bucket: s.bucket, Name: u.Host, Prefix: u.Query().Get("prefix")}
+	s.abort = aborters[u.Scheme]
 	return s, nil
+}
+
+// parameters takes our own parameters out of a store's URL.
+func (s *Store) parameters(u *url.URL) error {
+	s.patience, s.sweepAfter = DefaultPatience, defaultSweepAfter
+	q := u.Query()
+	for key, value := range map[string]*time.Duration{"patience": &s.patience, "sweep_after": &s.sweepAfter} {
+		if !q.Has(key) {
+			continue
+		}
+		d, err := time.ParseDuration(q.Get(key))
+		if err != nil || d < 0 {
+			return fmt.Errorf("%s=%q: give a time such as 5m", key, q.Get(key))
+		}
+		*value = d
+		q.Del(key)
+	}
+	u.RawQuery = q.Encode()
+	return nil
 }
 
 // redacted is a store's URL without what may be a secret: a login, and parameters.
@@ -113,10 +154,28 @@ func (e *StoreError) Error() string {
 
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// ErrCannotRefuse says that a store replaces an object even where it is asked not to.
+var ErrCannotRefuse = errors.New("it replaces an object that is there although If-None-Match forbids it: an attempt that comes late could replace a newer one's " +
+	"manifest; use a store that knows conditional writes")
+
 // Transient reports whether the same may work later: all that the store says but that something is not there, or not possible.
 func (e *StoreError) Transient() bool {
+	if errors.Is(e.Err, ErrCannotRefuse) {
+		return false
+	}
 	lasting := []gcerrors.ErrorCode{gcerrors.NotFound, gcerrors.InvalidArgument, gcerrors.FailedPrecondition, gcerrors.Unimplemented}
 	return !slices.Contains(lasting, gcerrors.Code(e.Err))
+}
+
+// code is what S3 calls the error, "" where it is not of S3.
+func (e *StoreError) code() string {
+	if s3, is := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](e.Err); is {
+		return s3.ErrorCode()
+	}
+	return ""
 }
 
 // ErrNotThere says that an object is not in the store.
@@ -132,9 +191,19 @@ func (e *CorruptError) Error() string { return fmt.Sprintf("%s is damaged: %s", 
 // Write makes an object of what fill writes. Unless all of that has succeeded there is no object. It replaces one that is there, unless once is given: then
 // an object that is there makes it fail, with an error that [Exists] knows.
 func (s *Store) Write(ctx context.Context, key string, once bool, fill func(io.Writer) error) (Object, error) {
+	o, err := s.write(ctx, key, once, fill)
+	if err != nil {
+		s.abandon(ctx, key)
+	}
+	return o, err
+}
+
+func (s *Store) write(ctx context.Context, key string, once bool, fill func(io.Writer) error) (Object, error) {
 	// Closing a writer publishes what it has got. Only cancelling its context takes that back.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	ctx, p := s.patient(ctx)
+	defer p.end()
 	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
 		BufferSize: partSize, MaxConcurrency: partsAtOnce, ContentType: "application/octet-stream", DisableContentTypeDetection: true, IfNotExist: once,
 	})
@@ -142,14 +211,20 @@ func (s *Store) Write(ctx context.Context, key string, once bool, fill func(io.W
 		return Object{}, &StoreError{"write", key, err}
 	}
 	sums := newSums()
-	if err := fill(io.MultiWriter(sums, &storeWriter{w, key})); err != nil {
+	out := &storeWriter{ctx: ctx, w: w, key: key, p: p}
+	if err := fill(io.MultiWriter(sums, out)); err != nil {
 		cancel()
 		_ = w.Close()
+		if out.failed != nil {
+			return Object{}, out.failed
+		}
 		return Object{}, err
 	}
+	p.wait()
 	if err := w.Close(); err != nil {
-		return Object{}, &StoreError{"write", key, err}
+		return Object{}, &StoreError{"write", key, p.why(ctx, err)}
 	}
+	p.rest()
 	if err := s.sync(key); err != nil {
 		return Object{}, &StoreError{"write", key, err}
 	}
@@ -158,14 +233,20 @@ func (s *Store) Write(ctx context.Context, key string, once bool, fill func(io.W
 
 // storeWriter tells the store's errors from others.
 type storeWriter struct {
-	w   io.Writer
-	key string
+	ctx    context.Context //nolint:containedctx // of one write
+	w      io.Writer
+	key    string
+	p      *patience
+	failed error
 }
 
-func (w *storeWriter) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
+func (w *storeWriter) Write(b []byte) (int, error) {
+	w.p.wait()
+	n, err := w.w.Write(b)
+	w.p.rest()
 	if err != nil {
-		return n, &StoreError{"write", w.key, err}
+		w.failed = &StoreError{"write", w.key, w.p.why(w.ctx, err)}
+		return n, w.failed
 	}
 	return n, nil
 }
@@ -193,72 +274,16 @@ func (s *Store) sync(key string) error {
 	return nil
 }
 
-// Read gives an object's bytes to use, and looks that it is what it was when it was written. An error of use is returned as it is, unless the object is
-// damaged: then that is why.
-func (s *Store) Read(ctx context.Context, o Object, use func(io.Reader) error) error {
-	r, err := s.bucket.NewReader(ctx, o.Key, nil)
-	if err != nil {
-		return s.readError(o.Key, err)
-	}
-	defer func() { _ = r.Close() }()
-	sums := newSums()
-	sums.want = o.Parts
-	in := &storeReader{r: io.TeeReader(r, sums), store: s, key: o.Key}
-	useErr := use(in)
-	// Also after an error: the rest says whether the object is why.
-	_, err = io.Copy(io.Discard, in)
-	switch got := sums.object(o.Key); {
-	case err != nil && in.failed == nil, ctx.Err() != nil:
-		return errors.Join(useErr, err)
-	case in.failed != nil:
-		return in.failed
-	case sums.bad > 0:
-		return &CorruptError{o.Key, fmt.Sprintf("the checksum of part %d of %d is another one", sums.bad, len(o.Parts))}
-	case got.Bytes != o.Bytes:
-		return &CorruptError{o.Key, fmt.Sprintf("it has %d bytes instead of %d", got.Bytes, o.Bytes)}
-	case got.SHA256 != o.SHA256:
-		return &CorruptError{o.Key, "its checksum is another one"}
-	}
-	return useErr
-}
-
-func (s *Store) readError(key string, err error) error {
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return fmt.Errorf("%s: %w", key, ErrNotThere)
-	}
-	return &StoreError{"read", key, err}
-}
-
-// storeReader tells the store's errors from others.
-type storeReader struct {
-	r      io.Reader
-	store  *Store
-	key    string
-	failed error
-}
-
-func (r *storeReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		r.failed = r.store.readError(r.key, err)
-		return n, r.failed
-	}
-	return n, err //nolint:wrapcheck // the end
-}
-
 // mostSmall is how large an object may be that is read whole.
 const mostSmall = 1 << 20
 
 // ReadSmall reads an object whole, such as a manifest.
 func (s *Store) ReadSmall(ctx context.Context, key string) ([]byte, error) {
-	r, err := s.bucket.NewReader(ctx, key, nil)
-	if err != nil {
-		return nil, s.readError(key, err)
-	}
-	defer func() { _ = r.Close() }()
+	r := s.reader(ctx, key, unknownSize)
+	defer r.close()
 	raw, err := io.ReadAll(io.LimitReader(r, mostSmall+1))
 	if err != nil {
-		return nil, s.readError(key, err)
+		return nil, err //nolint:wrapcheck // ours
 	}
 	if len(raw) > mostSmall {
 		return nil, &CorruptError{key, "it is larger than what we write there"}
@@ -275,18 +300,48 @@ func (s *Store) WriteSmall(ctx context.Context, key string, once bool, body []by
 	return err
 }
 
+// RefusesToReplace looks, once, whether the store refuses to replace an object that may be written only once. That a manifest is never replaced depends on it.
+func (s *Store) RefusesToReplace(ctx context.Context) error {
+	if s.Local() || s.refuses.Load() {
+		return nil
+	}
+	const key, body = "installation/once", "Whoever writes this a second time must be refused.\n"
+	for range 2 { // the first may be the one that makes it
+		err := s.WriteSmall(ctx, key, true, []byte(body))
+		if e, is := errors.AsType[*StoreError](err); is && e.code() == "NotImplemented" {
+			return &StoreError{"write", key, ErrCannotRefuse}
+		}
+		if Exists(err) {
+			s.refuses.Store(true)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return &StoreError{"write", key, ErrCannotRefuse}
+}
+
 // Size gives an object's size.
 func (s *Store) Size(ctx context.Context, key string) (int64, error) {
-	a, err := s.bucket.Attributes(ctx, key)
+	var size int64
+	err := s.ask(ctx, func(ctx context.Context) error {
+		a, err := s.bucket.Attributes(ctx, key)
+		if err == nil {
+			size = a.Size
+		}
+		return err //nolint:wrapcheck // wrapped below
+	})
 	if err != nil {
-		return 0, s.readError(key, err)
+		return 0, readError(key, err)
 	}
-	return a.Size, nil
+	return size, nil
 }
 
 // Delete removes an object. One that is not there is gone.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+	err := s.ask(ctx, func(ctx context.Context) error { return s.bucket.Delete(ctx, key) })
+	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 		return &StoreError{"delete", key, err}
 	}
 	return nil
@@ -294,35 +349,41 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // List calls visit with each object's key below a prefix, in order.
 func (s *Store) List(ctx context.Context, prefix string, visit func(key string, info *blob.ListObject) error) error {
-	it := s.bucket.List(&blob.ListOptions{Prefix: prefix})
-	for {
-		o, err := it.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &StoreError{"list", prefix, err}
-		}
-		if err := visit(o.Key, o); err != nil {
-			return err
-		}
-	}
+	return s.list(ctx, &blob.ListOptions{Prefix: prefix}, func(o *blob.ListObject) error { return visit(o.Key, o) })
 }
 
 // folders lists what follows a prefix up to the next slash, with that.
 func (s *Store) folders(ctx context.Context, prefix string) ([]string, error) {
 	var list []string
-	it := s.bucket.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/"})
-	for {
-		o, err := it.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return list, nil
-		}
-		if err != nil {
-			return nil, &StoreError{"list", prefix, err}
-		}
+	err := s.list(ctx, &blob.ListOptions{Prefix: prefix, Delimiter: "/"}, func(o *blob.ListObject) error {
 		if o.IsDir {
 			list = append(list, strings.TrimSuffix(strings.TrimPrefix(o.Key, prefix), "/"))
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (s *Store) list(ctx context.Context, opts *blob.ListOptions, visit func(*blob.ListObject) error) error {
+	it := s.bucket.List(opts)
+	for {
+		var o *blob.ListObject
+		err := s.ask(ctx, func(ctx context.Context) error {
+			var err error
+			o, err = it.Next(ctx)
+			return err //nolint:wrapcheck // wrapped below
+		})
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil && !strings.HasPrefix(o.Key, opts.Prefix) {
+			err = fmt.Errorf("it lists %q", o.Key)
+		}
+		if err != nil {
+			return &StoreError{"list", opts.Prefix, err}
+		}
+		if err := visit(o); err != nil {
+			return err
 		}
 	}
 }

@@ -73,10 +73,13 @@ type Swept struct {
 	Removed []string `json:"removed,omitempty"`
 	// Unknown are backups with a manifest that the control database has no row of.
 	Unknown []string `json:"unknown,omitempty"`
+	// UploadsAborted is how many uploads were taken back that had begun and never ended.
+	UploadsAborted int `json:"uploads_aborted,omitempty"`
 }
 
-// sweepAge is how old what nobody knows must be before it is removed: another installation's clock, or a row that is not visible yet, must not cost a backup.
-const sweepAge = 24 * time.Hour
+// defaultSweepAfter is how old what nobody knows must be before it is removed: another installation's clock, or a row that is not visible yet, must not cost
+// a backup. An upload that was begun so long ago is nobody's either: an attempt has half of that time.
+const defaultSweepAfter = 24 * time.Hour
 
 // Sweep removes what is left of backups that never became one. A backup that has a manifest and that is not known stays, and is told.
 func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenant, backup string) (Known, error)) (Swept, error) {
@@ -103,7 +106,8 @@ func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenan
 			}
 		}
 	}
-	return out, nil
+	out.UploadsAborted, err = s.abortUploads(ctx, "", s.sweepAfter)
+	return out, err
 }
 
 func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, out *Swept) error {
@@ -120,7 +124,7 @@ func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, o
 		}
 		young := false
 		err := s.List(ctx, Folder(tenant, backup), func(_ string, o *blob.ListObject) error {
-			young = young || time.Since(o.ModTime) < sweepAge
+			young = young || time.Since(o.ModTime) < s.sweepAfter
 			return nil
 		})
 		if err != nil || young {
