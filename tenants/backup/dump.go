@@ -128,7 +128,8 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 	group.Go(func() error {
 		object := fmt.Sprintf("%s%d.data", Folder(m.Tenant, m.Backup), d.Attempt)
 		var err error
-		m.Data, err = d.Store.Write(ctx, object, false, func(w io.Writer) error {
+		// Bytes are written as text with two characters each.
+		m.Data, err = d.Store.WriteLarge(ctx, object, 2*m.Size, func(w io.Writer) error {
 			return d.Key.encrypt(w, func(w io.Writer) error {
 				err := d.Target.program(ctx, tools.Dump(), args, clientOptions, nil, func(r io.Reader) error {
 					passing := &passing{r: r, w: w, total: m.Size, progress: d.Progress}
@@ -195,6 +196,9 @@ func (d Dump) contents(ctx context.Context, m *Manifest, c Contents) error {
 // check looks that an object is there in its size. What it holds is looked at by verifying. If it is not, the next attempt writes another one.
 func (s *Store) check(ctx context.Context, o Object) error {
 	n, err := s.Size(ctx, o.Key)
+	if errors.Is(err, ErrNotThere) {
+		return &StoreError{"check", o.Key, err}
+	}
 	if err != nil {
 		return err
 	}

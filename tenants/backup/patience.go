@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// DefaultPatience is how long a store may say nothing before it is given up. In that time it must also take what is buffered of an object, 48 MiB.
+// DefaultPatience is how long a store may say nothing before it is given up. In that time it must also take what is buffered of an object, three parts of it.
 const DefaultPatience = 5 * time.Minute
 
 // ErrSilent says that a store has not answered for too long.

@@ -36,9 +36,9 @@ type Store struct {
 }
 
 const (
-	// partSize is what is sent at once. S3 takes 10,000 parts of an object: 160 GB.
-	partSize = 16 << 20
-	// partsAtOnce bounds memory: with one part that fills, 48 MiB.
+	// partSize is what is sent at once of what is not large. S3 takes 10,000 parts of an object: 80 GB.
+	partSize = 8 << 20
+	// partsAtOnce bounds memory: with one part that fills, 24 MiB.
 	partsAtOnce = 2
 	// sumSize is the part of an object that has a checksum of its own.
 	sumSize = 64 << 20
@@ -163,9 +163,20 @@ func (e *StoreError) Transient() bool {
 	if errors.Is(e.Err, ErrCannotRefuse) {
 		return false
 	}
+	if e.code() == codeNotFound {
+		return true
+	}
 	lasting := []gcerrors.ErrorCode{gcerrors.NotFound, gcerrors.InvalidArgument, gcerrors.FailedPrecondition, gcerrors.Unimplemented}
 	return !slices.Contains(lasting, gcerrors.Code(e.Err))
 }
+
+// Codes of S3's errors. It calls an object that is not there NoSuchKey; NotFound is what its client makes of an answer without a word of S3.
+const (
+	codeNoBucket       = "NoSuchBucket"
+	codeNotFound       = "NotFound"
+	codeNotImplemented = "NotImplemented"
+	codeNoRange        = "InvalidRange"
+)
 
 // code is what S3 calls the error, "" where it is not of S3.
 func (e *StoreError) code() string {
@@ -191,22 +202,38 @@ func (e *CorruptError) Error() string { return fmt.Sprintf("%s is damaged: %s", 
 // Write makes an object of what fill writes. Unless all of that has succeeded there is no object. It replaces one that is there, unless once is given: then
 // an object that is there makes it fail, with an error that [Exists] knows.
 func (s *Store) Write(ctx context.Context, key string, once bool, fill func(io.Writer) error) (Object, error) {
-	o, err := s.write(ctx, key, once, fill)
+	return s.write(ctx, key, &blob.WriterOptions{BufferSize: partSize, IfNotExist: once}, fill)
+}
+
+// WriteLarge is [Store.Write] of what may be as large as most, in bytes: parts are so large that there are not too many of them.
+func (s *Store) WriteLarge(ctx context.Context, key string, most int64, fill func(io.Writer) error) (Object, error) {
+	return s.write(ctx, key, &blob.WriterOptions{BufferSize: partSizeOf(most)}, fill)
+}
+
+// mostParts is how many parts S3 takes of an object, less some for what is larger than it was thought to be.
+const mostParts = 9000
+
+func partSizeOf(most int64) int {
+	const step = 1 << 20
+	return max(partSize, int((most/mostParts+step)/step*step))
+}
+
+func (s *Store) write(ctx context.Context, key string, opts *blob.WriterOptions, fill func(io.Writer) error) (Object, error) {
+	o, err := s.tryWrite(ctx, key, opts, fill)
 	if err != nil {
 		s.abandon(ctx, key)
 	}
 	return o, err
 }
 
-func (s *Store) write(ctx context.Context, key string, once bool, fill func(io.Writer) error) (Object, error) {
+func (s *Store) tryWrite(ctx context.Context, key string, opts *blob.WriterOptions, fill func(io.Writer) error) (Object, error) {
 	// Closing a writer publishes what it has got. Only cancelling its context takes that back.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ctx, p := s.patient(ctx)
 	defer p.end()
-	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		BufferSize: partSize, MaxConcurrency: partsAtOnce, ContentType: "application/octet-stream", DisableContentTypeDetection: true, IfNotExist: once,
-	})
+	opts.MaxConcurrency, opts.ContentType, opts.DisableContentTypeDetection = partsAtOnce, "application/octet-stream", true
+	w, err := s.bucket.NewWriter(ctx, key, opts)
 	if err != nil {
 		return Object{}, &StoreError{"write", key, err}
 	}
@@ -308,7 +335,7 @@ func (s *Store) RefusesToReplace(ctx context.Context) error {
 	const key, body = "installation/once", "Whoever writes this a second time must be refused.\n"
 	for range 2 { // the first may be the one that makes it
 		err := s.WriteSmall(ctx, key, true, []byte(body))
-		if e, is := errors.AsType[*StoreError](err); is && e.code() == "NotImplemented" {
+		if e, is := errors.AsType[*StoreError](err); is && e.code() == codeNotImplemented {
 			return &StoreError{"write", key, ErrCannotRefuse}
 		}
 		if Exists(err) {
@@ -322,7 +349,8 @@ func (s *Store) RefusesToReplace(ctx context.Context) error {
 	return &StoreError{"write", key, ErrCannotRefuse}
 }
 
-// Size gives an object's size.
+// Size gives an object's size. That it is not there is not to be relied on: a request for the head of an object has no answer that tells whether it was the
+// store that said so.
 func (s *Store) Size(ctx context.Context, key string) (int64, error) {
 	var size int64
 	err := s.ask(ctx, func(ctx context.Context) error {
@@ -332,13 +360,16 @@ func (s *Store) Size(ctx context.Context, key string) (int64, error) {
 		}
 		return err //nolint:wrapcheck // wrapped below
 	})
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return 0, fmt.Errorf("%s: %w", key, ErrNotThere)
+	}
 	if err != nil {
-		return 0, readError(key, err)
+		return 0, &StoreError{"read", key, err}
 	}
 	return size, nil
 }
 
-// Delete removes an object. One that is not there is gone.
+// Delete removes an object. One that is not there is gone, see [Store.Size].
 func (s *Store) Delete(ctx context.Context, key string) error {
 	err := s.ask(ctx, func(ctx context.Context) error { return s.bucket.Delete(ctx, key) })
 	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {

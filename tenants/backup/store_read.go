@@ -54,8 +54,8 @@ func (s *Store) read(ctx context.Context, o Object, use func(io.Reader) error) e
 
 func readError(key string, err error) error {
 	e := &StoreError{"read", key, err}
-	// A bucket that is not there says nothing of what is in it.
-	if gcerrors.Code(err) == gcerrors.NotFound && e.code() != "NoSuchBucket" {
+	// A bucket that is not there says nothing of what is in it, and a load balancer says NotFound of everything when it has lost the store.
+	if gcerrors.Code(err) == gcerrors.NotFound && e.code() != codeNoBucket && e.code() != codeNotFound {
 		return fmt.Errorf("%s: %w", key, ErrNotThere)
 	}
 	return e
@@ -121,7 +121,7 @@ func (r *objectReader) next(b []byte) (int, error) {
 	defer r.p.rest()
 	if r.r == nil {
 		in, err := r.store.bucket.NewRangeReader(r.ctx, r.key, r.at, -1, nil)
-		if e := (&StoreError{Err: err}); r.at > 0 && e.code() == "InvalidRange" {
+		if e := (&StoreError{Err: err}); r.at > 0 && e.code() == codeNoRange {
 			return 0, io.EOF // it is shorter than it was
 		}
 		if err != nil {

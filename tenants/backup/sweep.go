@@ -35,16 +35,10 @@ func (s *Store) Remove(ctx context.Context, tenant, backup string) error {
 	return nil
 }
 
-// removeAll removes what is below a prefix, but for some.
+// removeAll removes what is below a prefix, but for some. It looks afterwards: what is said to be gone is gone.
 func (s *Store) removeAll(ctx context.Context, prefix string, but ...string) error {
-	var keys []string
-	err := s.List(ctx, prefix, func(key string, _ *blob.ListObject) error {
-		if !slices.Contains(but, key) {
-			keys = append(keys, key)
-		}
-		return nil
-	})
-	if err != nil {
+	keys, err := s.keys(ctx, prefix, but)
+	if err != nil || len(keys) == 0 {
 		return err
 	}
 	for _, key := range keys {
@@ -52,7 +46,22 @@ func (s *Store) removeAll(ctx context.Context, prefix string, but ...string) err
 			return err
 		}
 	}
-	return nil
+	left, err := s.keys(ctx, prefix, but)
+	if err == nil && len(left) > 0 {
+		err = &StoreError{"delete", left[0], errors.New("it is still listed")}
+	}
+	return err
+}
+
+func (s *Store) keys(ctx context.Context, prefix string, but []string) ([]string, error) {
+	var keys []string
+	err := s.List(ctx, prefix, func(key string, _ *blob.ListObject) error {
+		if !slices.Contains(but, key) {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	return keys, err
 }
 
 // Known is what the control database says of a backup whose objects are found in the store.
@@ -116,18 +125,16 @@ func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, o
 		return nil
 	case Dead:
 	case Unknown:
-		if _, err := s.Size(ctx, ManifestKey(tenant, backup)); err == nil {
-			out.Unknown = append(out.Unknown, backup)
-			return nil
-		} else if !errors.Is(err, ErrNotThere) {
-			return err
-		}
-		young := false
-		err := s.List(ctx, Folder(tenant, backup), func(_ string, o *blob.ListObject) error {
+		young, manifest := false, false
+		err := s.List(ctx, Folder(tenant, backup), func(key string, o *blob.ListObject) error {
 			young = young || time.Since(o.ModTime) < s.sweepAfter
+			manifest = manifest || key == ManifestKey(tenant, backup)
 			return nil
 		})
-		if err != nil || young {
+		if manifest {
+			out.Unknown = append(out.Unknown, backup)
+		}
+		if err != nil || young || manifest {
 			return err
 		}
 	}

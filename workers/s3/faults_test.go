@@ -151,8 +151,6 @@ func (s *scene) cell(t *testing.T, at target, fault s3test.Fault, times int, slu
 // mustSucceed: what is over before long must not make an operation fail.
 func mustSucceed(fault s3test.Fault, times int) bool {
 	switch fault {
-	case s3test.NoBackend: // it looks as if an object were not there
-		return false
 	case s3test.Flipped, s3test.Truncated:
 		return times == 1
 	default:

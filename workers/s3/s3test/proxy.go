@@ -252,7 +252,7 @@ type slow struct{ r io.Reader }
 
 const (
 	slowBytes = 256 << 10
-	slowPause = 30 * time.Millisecond
+	slowPause = 10 * time.Millisecond
 )
 
 func (s slow) Read(p []byte) (int, error) {
