@@ -37,7 +37,7 @@ type Store struct {
 
 const (
 	// partSize is what is sent at once of what is not large. S3 takes 10,000 parts of an object: 80 GB.
-	partSize = 8 << 20
+	partSize = 5 << 20
 	// partsAtOnce bounds memory: with one part that fills, 24 MiB.
 	partsAtOnce = 2
 	// sumSize is the part of an object that has a checksum of its own.

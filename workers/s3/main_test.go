@@ -125,27 +125,31 @@ func (s *scene) clean(t *testing.T) {
 // objects are the keys in the bucket, as the server's folder has them.
 func (s *scene) objects(t *testing.T) []string {
 	t.Helper()
-	return files(t, s.server.Dir, func(path string) bool { return !strings.HasPrefix(path, ".") })
-}
-
-// uploads are the parts of uploads that are not ended, where the server keeps them.
-func (s *scene) uploads(t *testing.T) []string {
-	t.Helper()
-	return files(t, s.server.Dir, func(path string) bool { return strings.HasPrefix(path, ".sgwtmp/multipart") })
-}
-
-func files(t *testing.T, dir string, which func(path string) bool) []string {
-	t.Helper()
 	var list []string
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	require.NoError(t, filepath.WalkDir(s.server.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
-		if path, err = filepath.Rel(dir, path); err == nil && which(path) {
-			list = append(list, path)
+		key, err := filepath.Rel(s.server.Dir, path)
+		switch {
+		case err == nil && d.IsDir() && key == serversOwn:
+			return fs.SkipDir
+		case err == nil && !d.IsDir():
+			list = append(list, key)
 		}
 		return err
 	}))
+	return list
+}
+
+// serversOwn is where the server keeps what is no object.
+const serversOwn = ".sgwtmp"
+
+// uploads are those that have begun and have not ended, as the server's folder has them.
+func (s *scene) uploads(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(s.server.Dir, serversOwn, "multipart", "*", "*"))
+	require.NoError(t, err)
 	return list
 }
 
