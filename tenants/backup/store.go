@@ -260,7 +260,7 @@ func (s *Store) tryWrite(ctx context.Context, key string, opts *blob.WriterOptio
 
 // storeWriter tells the store's errors from others.
 type storeWriter struct {
-	ctx    context.Context //nolint:containedctx // of one write
+	ctx    context.Context
 	w      io.Writer
 	key    string
 	p      *patience

@@ -73,7 +73,7 @@ const (
 
 // objectReader reads an object. Where an answer breaks off, it asks for the rest.
 type objectReader struct {
-	ctx   context.Context //nolint:containedctx // of one object that is read
+	ctx   context.Context
 	p     *patience
 	store *Store
 	key   string

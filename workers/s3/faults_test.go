@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,15 +66,18 @@ func targets() []target {
 
 func backUp(slug string) func(t *testing.T, s *scene, cell int) jobs.Operation {
 	return func(t *testing.T, s *scene, _ int) jobs.Operation {
+		t.Helper()
 		return s.Ends(t, s.Submit(t, jobs.Backup{Tenant: slug}))
 	}
 }
 
 func verify(t *testing.T, s *scene, _ int) jobs.Operation {
+	t.Helper()
 	return s.Ends(t, s.Submit(t, jobs.VerifyBackup{Backup: s.newest(t).ID}))
 }
 
 func restore(t *testing.T, s *scene, cell int) jobs.Operation {
+	t.Helper()
 	slug := fmt.Sprintf("again-%d", cell)
 	op := s.Ends(t, s.Submit(t, jobs.Restore{Backup: s.newest(t).ID, To: slug}))
 	if op.State == jobs.StateSucceeded {
@@ -85,6 +89,7 @@ func restore(t *testing.T, s *scene, cell int) jobs.Operation {
 }
 
 func expire(t *testing.T, s *scene, _ int) jobs.Operation {
+	t.Helper()
 	return s.Ends(t, s.Submit(t, jobs.ExpireBackups{}))
 }
 
@@ -150,10 +155,6 @@ func (s *scene) cell(t *testing.T, at target, fault s3test.Fault, times int, slu
 
 // mustSucceed: what is over before long must not make an operation fail.
 func mustSucceed(fault s3test.Fault, times int) bool {
-	switch fault {
-	case s3test.Flipped, s3test.Truncated:
-		return times == 1
-	default:
-		return true
-	}
+	damaging := []s3test.Fault{s3test.Flipped, s3test.Truncated}
+	return times == 1 || !slices.Contains(damaging, fault)
 }

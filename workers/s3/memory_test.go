@@ -19,7 +19,7 @@ const (
 )
 
 // TestMemory: what a backup and its verification take of the heap does not depend on the database's size. It runs alone.
-func TestMemory(t *testing.T) { //nolint:paralleltest // other tests have heaps too
+func TestMemory(t *testing.T) {
 	s := newScene(t, small)
 	s.fill(t, small, memoryMegabytes)
 	s.proxy.Clear()

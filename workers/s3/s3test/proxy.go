@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -106,32 +107,24 @@ func (p *Proxy) fault(r *http.Request) (Fault, <-chan struct{}) {
 
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault, done := p.fault(r)
-	switch fault {
-	case Error500:
-		refuse(w, r, http.StatusInternalServerError, "InternalError")
+	if e, is := refusals[fault]; is {
+		refuse(w, r, e.status, e.code)
 		return
-	case SlowDown:
-		refuse(w, r, http.StatusServiceUnavailable, "SlowDown")
-		return
-	case Denied:
-		refuse(w, r, http.StatusForbidden, "AccessDenied")
-		return
-	case NotSupports:
-		refuse(w, r, http.StatusNotImplemented, "NotImplemented")
-		return
-	case NoBackend:
+	}
+	if fault == NoBackend || fault == Silence {
 		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	if fault == NoBackend {
 		http.Error(w, "<html>no backend</html>", http.StatusNotFound)
 		return
-	case Silence:
-		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	if fault == Silence {
 		select {
 		case <-r.Context().Done():
 		case <-done:
 		}
 		reset(w)
 		return
-	default:
 	}
 	answer, err := p.forward(r, fault)
 	if err != nil {
@@ -144,6 +137,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.answer(w, answer, r.Method, fault)
+}
+
+// refusals are the faults that are an answer of S3.
+var refusals = map[Fault]struct {
+	status int
+	code   string
+}{
+	Error500:    {http.StatusInternalServerError, "InternalError"},
+	SlowDown:    {http.StatusServiceUnavailable, "SlowDown"},
+	Denied:      {http.StatusForbidden, "AccessDenied"},
+	NotSupports: {http.StatusNotImplemented, "NotImplemented"},
 }
 
 // refuse answers as S3 does, once half of the request has been read.
@@ -198,9 +202,7 @@ func (p *Proxy) answer(w http.ResponseWriter, answer *http.Response, method stri
 	case fault == Slow:
 		body = slow{body}
 	}
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	if length >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
 	}

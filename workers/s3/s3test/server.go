@@ -2,6 +2,7 @@ package s3test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -81,9 +82,7 @@ func Start(t testing.TB) *Server {
 // URL is the URL of a store in the bucket that is reached at an address: the server's, or a proxy's.
 func URL(address string, parameters url.Values) string {
 	q := url.Values{"endpoint": {"http://" + address}, "use_path_style": {"true"}, "region": {region}}
-	for key, values := range parameters {
-		q[key] = values
-	}
+	maps.Copy(q, parameters)
 	return "s3://" + Bucket + "?" + q.Encode()
 }
 
