@@ -134,7 +134,34 @@ type UndoRestore struct {
 	Confirm string `json:"confirm"`
 }
 
-// ExpireBackups deletes the backups that retention does not keep, and what backups that never became one have left in the store.
+// Export writes a tenant's database into the object store for its customer: a zip of open formats, which is deleted after a while.
+type Export struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Format of the rows: csv or ndjson. Defaults to csv, the one that can be imported again.
+	Format string `json:"format,omitempty"`
+	// Keep is a PostgreSQL interval from 1 minute to 366 days after which the export is deleted. Defaults to the setting export_keep, 7 days.
+	Keep string `json:"keep,omitempty"`
+	Note string `json:"note,omitempty"` // for people
+}
+
+// Import makes a new tenant of an export that was made by this installation, and that lies in the store of backups below imports/.
+type Import struct {
+	// File is the upload's id, imp_…: the object is imports/FILE.zip.
+	File string `json:"file"`
+	// Release is the one that the export's manifest names. Defaults to the current release.
+	Release string `json:"release,omitempty"`
+	// To is the new tenant's slug.
+	To string `json:"to"`
+	// Name, Region, Node, NodeLabels and Labels are as those of [Provision].
+	Name       string            `json:"name,omitempty"`
+	Region     string            `json:"region,omitempty"`
+	Node       string            `json:"node,omitempty"`
+	NodeLabels map[string]string `json:"node_labels,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+}
+
+// ExpireBackups deletes the backups that retention does not keep, and what backups that never became one have left in the store;
+// also exports whose time is over, and what was uploaded for imports.
 type ExpireBackups struct{}
 
 // Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
@@ -197,6 +224,12 @@ func (RestoreInPlace) Kind() string { return "restore_in_place" }
 
 // Kind is the operation's kind.
 func (UndoRestore) Kind() string { return "undo_restore" }
+
+// Kind is the operation's kind.
+func (Export) Kind() string { return "export" }
+
+// Kind is the operation's kind.
+func (Import) Kind() string { return "import" }
 
 // Kind is the operation's kind.
 func (ExpireBackups) Kind() string { return "expire_backups" }

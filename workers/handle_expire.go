@@ -20,10 +20,12 @@ var atExpireRow = crashpoint.New("expire.row.after")
 type expired struct {
 	Kept    int `json:"kept"`
 	Expired int `json:"expired"`
+	Exports int `json:"exports"` // that were deleted
+	Uploads int `json:"uploads"` // for imports, that were deleted
 	backup.Swept
 }
 
-// expireBackups deletes the backups that retention does not keep, and what is left of others.
+// expireBackups deletes the backups that retention does not keep, and what is left of others; exports as well.
 func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
 	store, _, err := t.vault.open(ctx)
 	if err != nil {
@@ -62,6 +64,15 @@ func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
 		return done{}, err
 	}
 	if result.Swept, err = store.Sweep(ctx, t.knownBackup); err != nil {
+		return done{}, err
+	}
+	if err := r.Step(ctx, "exports", 0, 0); err != nil {
+		return done{}, err
+	}
+	if result.Exports, err = t.expireExports(ctx, r, store); err != nil {
+		return done{}, err
+	}
+	if result.Uploads, err = t.removeUploads(ctx, store); err != nil {
 		return done{}, err
 	}
 	return done{result: result}, nil

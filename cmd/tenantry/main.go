@@ -93,6 +93,7 @@ Bring all to a release:            tenantry rollout start 2026.12, tenantry roll
 See who was changed by hand:       tenantry drift check --all --diff
 Change a tenant's forms:            tenantry ddl plan acme -f change.json, tenantry ddl apply acme -f change.json --wait
 Back up, verify, restore:          tenantry backup create acme, tenantry backup status, tenantry backup restore BACKUP --to-new acme-2
+Give a customer all that is theirs: tenantry export create acme --wait, tenantry export fetch EXPORT, tenantry import FILE --to-new acme-2
 Watch:                             tenantry op list, tenantry op watch OP, tenantry ops (metrics and River UI)
 
 Environment: TENANTRY_CONTROL_URL (the control database, reached directly), TENANTRY_SECRET_KEY (seals passwords; several keys
@@ -121,7 +122,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

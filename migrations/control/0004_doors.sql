@@ -274,6 +274,12 @@ BEGIN
   IF p_kind = 'restore' THEN
     RETURN tenantry.restore_tenant(p_args, p_key);
   END IF;
+  IF p_kind = 'import' THEN
+    RETURN tenantry.import_tenant(p_args, p_key);
+  END IF;
+  IF p_kind = 'export' THEN
+    PERFORM tenantry.check_export(p_args);
+  END IF;
 
   v_op := tenantry.asked_before(p_kind, p_key, p_args);
   IF v_op.id IS NOT NULL THEN

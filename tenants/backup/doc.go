@@ -10,7 +10,9 @@
 //	tenants/<tenant>/<backup>/manifest.json        sizes, checksums, versions, key; signed with the installation's key
 //	tenants/<tenant>/keys/<key>.json               the tenant's key, sealed with the installation's
 //	installation/<key>.json                        a key that signs, sealed likewise
+//	tenants/<tenant>/exports/<export>.<attempt>.zip   what package export writes; not encrypted
+//	imports/<upload>.zip                           what was uploaded to be imported
 //
-// Nothing of a tenant is readable there but its id, sizes, times and versions. Whoever can write to the store can take backups away, and cannot make
+// Nothing of a tenant is readable there, apart from its exports, but its id, sizes, times and versions. Whoever can write to the store can take backups away, and cannot make
 // one that is accepted: manifests are signed, and they have the checksums of the other objects.
 package backup

@@ -20,15 +20,12 @@ func (r Restore) rights(ctx context.Context, conn *pgx.Conn, toc archive.TOC) (s
 	var sql strings.Builder
 	sql.WriteString("SET client_encoding = 'UTF8';\nSET ROLE " + tenants.Ident(r.Target.Owner) + ";\n")
 	for _, e := range toc.Entries {
-		switch e.Kind {
-		case "ACL", "DEFAULT ACL":
-			if strings.HasPrefix(e.Name, ofDatabase) {
-				continue // who may connect is the control plane's to say
-			}
+		switch {
+		case isGrant(e):
 			grants, left := rename.grants(e.Definition)
 			sql.WriteString(grants)
 			skipped = append(skipped, left...)
-		case "BLOB", "BLOB METADATA":
+		case e.Kind == "BLOB", e.Kind == "BLOB METADATA":
 			if owner, known := rename.role(e.Owner); known && owner != r.Target.Owner {
 				own, err := ownSQL(e.Name, owner)
 				if err != nil {
@@ -43,6 +40,11 @@ func (r Restore) rights(ctx context.Context, conn *pgx.Conn, toc archive.TOC) (s
 		return nil, fmt.Errorf("grant: %w", err)
 	}
 	return skipped, nil
+}
+
+// isGrant tells rights within a database. Who may connect to it is the control plane's to say.
+func isGrant(e archive.Entry) bool {
+	return (e.Kind == "ACL" || e.Kind == "DEFAULT ACL") && !strings.HasPrefix(e.Name, "DATABASE ")
 }
 
 // ownSQL gives large objects to a role. They are named by their number, or by the first and last of a range.

@@ -19,7 +19,7 @@ var (
 
 // Tidy removes what earlier attempts of a backup have left beside it.
 func (s *Store) Tidy(ctx context.Context, m Manifest) error {
-	return s.removeAll(ctx, Folder(m.Tenant, m.Backup), m.Data.Key, m.Contents.Key, ManifestKey(m.Tenant, m.Backup))
+	return s.RemoveAll(ctx, Folder(m.Tenant, m.Backup), m.Data.Key, m.Contents.Key, ManifestKey(m.Tenant, m.Backup))
 }
 
 // Remove removes a backup: its manifest first, so that at no time something looks like a backup that is none.
@@ -28,15 +28,15 @@ func (s *Store) Remove(ctx context.Context, tenant, backup string) error {
 		return err
 	}
 	atManifestGone.Hit(ctx)
-	if err := s.removeAll(ctx, Folder(tenant, backup)); err != nil {
+	if err := s.RemoveAll(ctx, Folder(tenant, backup)); err != nil {
 		return err
 	}
 	atObjectsGone.Hit(ctx)
 	return nil
 }
 
-// removeAll removes what is below a prefix, but for some. It looks afterwards: what is said to be gone is gone.
-func (s *Store) removeAll(ctx context.Context, prefix string, but ...string) error {
+// RemoveAll removes what is below a prefix, but for some. It looks afterwards: what is said to be gone is gone.
+func (s *Store) RemoveAll(ctx context.Context, prefix string, but ...string) error {
 	keys, err := s.keys(ctx, prefix, but)
 	if err != nil || len(keys) == 0 {
 		return err
@@ -147,7 +147,7 @@ func (s *Store) sweep(ctx context.Context, tenant, backup string, state Known, o
 
 // Erase removes everything of a tenant, its keys first: then what is left meanwhile is unreadable.
 func (s *Store) Erase(ctx context.Context, tenant string) error {
-	if err := s.removeAll(ctx, tenantFolder(tenant)+"keys/"); err != nil {
+	if err := s.RemoveAll(ctx, tenantFolder(tenant)+"keys/"); err != nil {
 		return err
 	}
 	backups, err := s.folders(ctx, tenantFolder(tenant))
@@ -159,7 +159,7 @@ func (s *Store) Erase(ctx context.Context, tenant string) error {
 			return err
 		}
 	}
-	return s.removeAll(ctx, tenantFolder(tenant))
+	return s.RemoveAll(ctx, tenantFolder(tenant))
 }
 
 // Count says how many objects of a tenant there are.

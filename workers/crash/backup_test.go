@@ -1,6 +1,8 @@
 package crash_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +13,9 @@ import (
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/tenants/backup/export"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
+	"github.com/avenit/tenantry/workers/fleettest"
 )
 
 // Points of backups.
@@ -23,7 +27,11 @@ var (
 	pointsOfData    = []string{"restore.data.before", "restore.data.after", "restore.rights.after"}
 	pointsOfVerify  = []string{"verify.row.after", "verify.compared", "verify.dropped"}
 	pointsOfRestore = []string{"restore.compared", "restore.analyzed", "restore.open"}
-	pointsOfExpire  = []string{"expire.row.after", "expire.manifest.after", "expire.objects.after"}
+	pointsOfExpire  = []string{"expire.row.after", "expire.manifest.after", "expire.objects.after", "expire.export.row.after", "expire.export.after"}
+	pointsOfExport  = []string{"export.row.after", "export.snapshot.after", "export.rows.within", "export.written.after"}
+	pointsOfImport  = []string{
+		"import.schema.after", "import.rows.after", "import.post.after", "import.rights.after", "import.counted", "import.analyzed", "import.open",
+	}
 )
 
 var pointsOfErase = []string{"purge.keys.after", "purge.objects.after"}
@@ -78,13 +86,26 @@ func backupKinds() []kind {
 				t.Helper()
 				return s.Fleet.Submit(t, jobs.RestoreInPlace{Tenant: name, Backup: backupOf(t, s, name), Confirm: name})
 			},
-			tenant: tenants.StateActive, database: "retained", after: replaced,
+			tenant: tenants.StateActive, database: "assigned", after: replaced,
 		},
 		{
 			name: "undo", points: passing(pointsOfChange, []string{"swap.row.after", "swap.ready"}, pointsOfFence, []string{"swap.closed"}, pointsOfUnfence,
 				[]string{"swap.open", "swap.swapped"}, pointsOfEnd), need: needReplaced,
 			ask:    asking(func(slug string) jobs.Args { return jobs.UndoRestore{Tenant: slug, Confirm: slug} }),
-			tenant: tenants.StateActive, database: "retained", after: replaced,
+			tenant: tenants.StateActive, database: "assigned", after: replaced,
+		},
+		{
+			name: "export", points: passing(pointsOfChange, pointsOfExport, pointsOfRecord), need: needTenants,
+			ask:    asking(func(slug string) jobs.Args { return jobs.Export{Tenant: slug} }),
+			tenant: tenants.StateActive, database: "assigned", after: isExported,
+		},
+		{
+			name: "import", points: passing(pointsOfChange, []string{"import.checked"}, pointsOfRoles, pointsOfEmpty, pointsOfImport, pointsOfRecord), need: needExports,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.Import{File: uploadExport(t, s, name), Release: fleettest.Release, To: name + "-2"})
+			},
+			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
 			name: "expire", points: passing(pointsOfExpire, pointsOfEnd), need: needExpiring,
@@ -166,14 +187,16 @@ func needExpiring(t *testing.T, s *crashtest.Scene, names []string) {
 	needTenants(t, s, names)
 }
 
-// twoBackups makes two, of which the newer is verified, and something that a backup that failed has left.
+// twoBackups makes two, of which the newer is verified, an export whose time is over, and something that a backup that failed has left.
 func twoBackups(t *testing.T, s *crashtest.Scene, name, _ string) {
 	t.Helper()
 	withWorker(t, s, func() {
 		s.Fleet.Do(t, jobs.Backup{Tenant: name})
 		s.Fleet.Do(t, jobs.Backup{Tenant: name})
 		s.Fleet.Do(t, jobs.VerifyBackup{Backup: backupOf(t, s, name)})
+		s.Fleet.Do(t, jobs.Export{Tenant: name})
 	})
+	control(t, s, `UPDATE tenantry.exports SET expires_at = now() WHERE tenant_id = $1`, s.Fleet.Tenant(t, name).ID)
 	dead := value[string](t, s, `
 		INSERT INTO tenantry.backups (tenant_id, state, store, key_id)
 		SELECT tenant_id, 'failed', store, key_id FROM tenantry.backups WHERE id = $1
@@ -191,4 +214,59 @@ func oneExpired(t *testing.T, s *crashtest.Scene, name string) {
 		require.Len(t, ids, 1, state)
 		require.Len(t, objectsOf(t, s, ids[0]), want, state)
 	}
+	require.Equal(t, "gone", exportOf(t, s, name).State)
+	require.Empty(t, exportObjects(t, s, name))
+}
+
+// needExports makes tenants with an export each.
+func needExports(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	needTenants(t, s, names)
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Export{Tenant: name}) })
+}
+
+// exportOf reads a tenant's one export.
+func exportOf(t *testing.T, s *crashtest.Scene, name string) export.Row {
+	t.Helper()
+	list, err := export.List(t.Context(), s.Fleet.Pool, export.Filter{Tenant: s.Fleet.Tenant(t, name).ID, All: true})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	return list[0]
+}
+
+func exportObjects(t *testing.T, s *crashtest.Scene, name string) []string {
+	t.Helper()
+	objects, err := filepath.Glob(filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), "tenants", s.Fleet.Tenant(t, name).ID, "exports", "*"))
+	require.NoError(t, err)
+	return objects
+}
+
+// uploadExport uploads a tenant's export for an import.
+func uploadExport(t *testing.T, s *crashtest.Scene, name string) (id string) {
+	t.Helper()
+	objects := exportObjects(t, s, name)
+	require.Len(t, objects, 1)
+	body, err := os.ReadFile(objects[0])
+	require.NoError(t, err)
+	id, err = export.NewUpload(t.Context(), s.Fleet.Pool)
+	require.NoError(t, err)
+	path := filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), filepath.FromSlash(export.UploadKey(id)))
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, body, 0o600))
+	return id
+}
+
+// isExported looks that there is one export, that nothing else is in the store, that it is what its row says, and that it can be imported.
+func isExported(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	e := exportOf(t, s, name)
+	require.Equal(t, "complete", e.State)
+	objects := exportObjects(t, s, name)
+	require.Len(t, objects, 1)
+	require.True(t, strings.HasSuffix(objects[0], filepath.FromSlash(*e.Object)), "%s, %s", objects[0], *e.Object)
+	body, err := os.ReadFile(objects[0])
+	require.NoError(t, err)
+	sum := sha256.Sum256(body)
+	require.Equal(t, *e.SHA256, hex.EncodeToString(sum[:]))
+	s.Fleet.Do(t, jobs.Import{File: uploadExport(t, s, name), Release: fleettest.Release, To: name + "-in"})
 }

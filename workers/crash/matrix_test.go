@@ -58,6 +58,9 @@ var dangerous = []cell{
 	{"expire", "expire.manifest.after"},
 	{"in-place", "swap.closed"},
 	{"undo", "swap.open"},
+	{"export", "export.rows.within"},
+	{"export", "export.written.after"},
+	{"import", "import.rows.after"},
 }
 
 // smoke is what runs with all other tests.
