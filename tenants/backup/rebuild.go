@@ -105,29 +105,40 @@ func (s *Store) smallOnes(ctx context.Context, prefix string, visit func(key str
 	})
 }
 
-// returnSigningKeys believes a key that opens with one of ours and is the private half of what it says.
+// returnSigningKeys adds the keys that have signed.
 func (c *Catalog) returnSigningKeys(ctx context.Context, store *Store, out *Rebuilt) error {
 	return store.smallOnes(ctx, installationFolder, func(key string, raw []byte) error {
-		var k storedSigningKey
-		if err := json.Unmarshal(raw, &k); err != nil {
-			out.refuse(key, errors.New("it is not what we write there"))
-			return nil
-		}
-		seed, err := c.keys.Open(signingPurpose(k.ID), k.Sealed)
-		if err != nil {
-			out.refuse(key, err)
-			return nil
-		}
-		private, err := base64.StdEncoding.DecodeString(seed)
-		if err != nil || len(private) != ed25519.SeedSize || !ed25519.NewKeyFromSeed(private).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(k.Public)) { //nolint:forcetypeassert // it is one
-			out.refuse(key, errors.New("its halves do not fit"))
+		k, reason := c.believedSigningKey(raw)
+		if reason != nil {
+			out.refuse(key, reason)
 			return nil
 		}
 		// Older than one that was made since: that one goes on signing.
-		_, err = c.pool.Exec(ctx, `INSERT INTO tenantry.signing_keys (id, public, sealed, created_at) VALUES ($1, $2, $3, now() - interval '1 day') ON CONFLICT DO NOTHING`,
+		_, err := c.pool.Exec(ctx, `INSERT INTO tenantry.signing_keys (id, public, sealed, created_at) VALUES ($1, $2, $3, now() - interval '1 day') ON CONFLICT DO NOTHING`,
 			k.ID, base64.StdEncoding.EncodeToString(k.Public), k.Sealed)
 		return wrap("add signing key", err)
 	})
+}
+
+// believedSigningKey reads a key that opens with one of ours and is the private half of what it says.
+func (c *Catalog) believedSigningKey(raw []byte) (storedSigningKey, error) {
+	var k storedSigningKey
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return k, errors.New("it is not what we write there")
+	}
+	seed, err := c.keys.Open(signingPurpose(k.ID), k.Sealed)
+	if err != nil {
+		return k, err
+	}
+	private, err := base64.StdEncoding.DecodeString(seed)
+	if err != nil || len(private) != ed25519.SeedSize {
+		return k, errors.New("it is no Ed25519 key")
+	}
+	public, _ := ed25519.NewKeyFromSeed(private).Public().(ed25519.PublicKey)
+	if !public.Equal(ed25519.PublicKey(k.Public)) {
+		return k, errors.New("its halves do not fit")
+	}
+	return k, nil
 }
 
 func (c *Catalog) rebuildTenant(ctx context.Context, store *Store, trusted Trusted, tenant string, out *Rebuilt) error {

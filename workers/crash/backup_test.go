@@ -167,9 +167,9 @@ func backedUp(t *testing.T, s *crashtest.Scene, name string) {
 	s.Fleet.Do(t, jobs.VerifyBackup{Backup: id})
 }
 
-func objectsOf(t *testing.T, s *crashtest.Scene, backup string) []string {
+func objectsOf(t *testing.T, s *crashtest.Scene, id string) []string {
 	t.Helper()
-	objects, err := filepath.Glob(filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), "tenants", "*", backup, "*"))
+	objects, err := filepath.Glob(filepath.Join(strings.TrimPrefix(s.Fleet.BackupURL, "file://"), "tenants", "*", id, "*"))
 	require.NoError(t, err)
 	return objects
 }

@@ -248,7 +248,7 @@ func (d *dumping) largeObjects(ctx context.Context, objects []Object) error {
 			for {
 				var chunk []byte
 				if err := d.Conn.QueryRow(ctx, `SELECT lo_get($1, $2, $3)`, o.OID, o.Bytes, objectChunk).Scan(&chunk); err != nil {
-					return 0, err
+					return 0, fmt.Errorf("read large object %d: %w", o.OID, err)
 				}
 				if _, err := w.Write(chunk); err != nil {
 					return 0, err //nolint:wrapcheck // ours
