@@ -190,7 +190,7 @@ every process, and run tenantry key reseal; then drop the old ones.`,
 			if err != nil {
 				return err
 			}
-			stored, err := a.storeKeys(c.Context(), reg)
+			stored, where, err := a.storeKeys(c.Context(), reg)
 			if err != nil {
 				return err
 			}
@@ -202,21 +202,22 @@ every process, and run tenantry key reseal; then drop the old ones.`,
 				a.println("set TENANTRY_BACKUP_URL and run it again where tenants have backups: their keys lie beside them as well; then every other key can be dropped")
 				return nil
 			}
-			a.printf("%d keys of backups written to %s; every other key can be dropped\n", stored, a.env.BackupURL)
+			a.printf("%d keys of backups written to %s; every other key can be dropped\n", stored, where)
 			return nil
 		},
 	})
 }
 
-// storeKeys brings the keys of backups in the store to how they are sealed now, where a store is named.
-func (a *app) storeKeys(ctx context.Context, reg *tenants.Registry) (int, error) {
+// storeKeys brings the keys of backups in the store to how they are sealed now, where a store is named. It says where that is, without what may be a secret.
+func (a *app) storeKeys(ctx context.Context, reg *tenants.Registry) (n int, where string, err error) {
 	if a.env.BackupURL == "" {
-		return 0, nil
+		return 0, "", nil
 	}
 	store, err := backup.OpenStore(ctx, a.env.BackupURL)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer func() { _ = store.Close() }()
-	return backup.NewCatalog(reg).StoreKeys(ctx, store)
+	n, err = backup.NewCatalog(reg).StoreKeys(ctx, store)
+	return n, store.URL(), err
 }
