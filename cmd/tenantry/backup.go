@@ -23,7 +23,8 @@ restored into a database of its own and compared with what was dumped, table by 
 each tenant (settings verify_period, verify_at_once). Every night each active tenant is backed up at its own time (backup_schedule, backup_spread).
 
 Workers read where backups are kept from TENANTRY_BACKUP_URL: file:///var/lib/tenantry/backups if it is not set, s3://bucket?region=eu-central-1,
-gs://bucket, azblob://container. They need pg_dump and pg_restore of the servers' version or newer.`
+gs://bucket, azblob://container. They need pg_dump and pg_restore of the servers' version or newer. A store in S3 must know conditional writes
+(If-None-Match), and allow s3:ListBucketMultipartUploads and s3:AbortMultipartUpload besides reading, writing, deleting and listing objects.`
 	return c
 }
 

@@ -46,7 +46,7 @@ func (s *Store) abortUploads(ctx context.Context, prefix string, olderThan time.
 }
 
 // abandonTimeout bounds taking back what a write has left.
-const abandonTimeout = 30 * time.Second
+const abandonTimeout = 10 * time.Second
 
 // abandon takes back what a write that failed has left: the client does not, once its context has ended. What it cannot take back is the sweep's.
 func (s *Store) abandon(ctx context.Context, key string) {
