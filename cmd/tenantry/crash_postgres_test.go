@@ -172,7 +172,7 @@ func (d death) kill(t *testing.T, program crashtest.Program, s *crashtest.Scene,
 	if d.kind == "form" || d.kind == "change" {
 		crashtest.FormsAreClean(t, s.Fleet, slug)
 	}
-	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3})
+	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3, Quiet: crashtest.QuietAfterControl})
 	want := map[string]tenants.State{"suspend": tenants.StateSuspended, "purge": tenants.StateDeleted}[d.kind]
 	if want == "" {
 		want = tenants.StateActive

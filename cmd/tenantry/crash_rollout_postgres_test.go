@@ -127,6 +127,6 @@ func (d rolloutDeath) kill(t *testing.T, program crashtest.Program, server *loca
 	children, err := s.Fleet.Jobs.List(t.Context(), jobs.Filter{Parent: r.OperationID})
 	require.NoError(t, err)
 	require.Len(t, children, changing, "somebody was asked twice")
-	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3})
+	crashtest.Holds(t, s, crashtest.Expect{Failures: 1, Hiccups: 3, Quiet: crashtest.QuietAfterControl})
 	w.Stop(t)
 }

@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +43,18 @@ type Expect struct {
 	Hiccups int
 	// Deep limits the look inside databases to these ids. nil is all, which takes about 50 ms each.
 	Deep []string
+	// Quiet is how long the scene may take to come to rest. 0 is 15 seconds. Where the control database's server has died it is more than a minute: that takes back
+	// what River had just written of a job's end, and a living worker's job is then ended by the ledger's own care, which gives River that minute.
+	Quiet time.Duration
 	// AnyJob leaves River's jobs out, where a test has changed them by hand.
 	AnyJob bool
 }
 
 // quiet is how long a scene may take to come to rest after the last operation has ended.
 const quiet = 15 * time.Second
+
+// QuietAfterControl is [Expect.Quiet] where the control database's server has died.
+const QuietAfterControl = 100 * time.Second
 
 // Check looks at everything that must hold when the faults are over, and returns what does not. What comes to rest by itself,
 // such as sessions that are being closed, has some seconds for it.
@@ -58,7 +65,7 @@ func Check(ctx context.Context, s *Scene, e Expect) []string {
 	defer look.Stop()
 	for begun := time.Now(); ; {
 		violations := s.look(ctx, e)
-		if len(violations) == 0 || time.Since(begun) > quiet {
+		if len(violations) == 0 || time.Since(begun) > cmp.Or(e.Quiet, quiet) {
 			return violations
 		}
 		select {
