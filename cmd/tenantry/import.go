@@ -81,7 +81,7 @@ func (a *app) importFile(ctx context.Context, path string, i jobs.Import, w wait
 	if i.File, err = a.uploadID(ctx, w.key, f); err != nil {
 		return err
 	}
-	if err := uploadFile(ctx, store, i.File, f); err != nil {
+	if err := uploadFile(ctx, store, i.File, f, info.Size()); err != nil {
 		return err
 	}
 	id, err := client.Submit(ctx, i, &jobs.Options{IdempotencyKey: w.key, RequestedBy: a.requester()})
@@ -114,11 +114,11 @@ func (a *app) uploadID(ctx context.Context, key string, f io.ReadSeeker) (string
 	return export.NewUpload(ctx, pool)
 }
 
-func uploadFile(ctx context.Context, store *backup.Store, id string, f io.ReadSeeker) error {
+func uploadFile(ctx context.Context, store *backup.Store, id string, f io.ReadSeeker, bytes int64) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read export: %w", err)
 	}
-	_, err := store.Write(ctx, export.UploadKey(id), false, func(w io.Writer) error {
+	_, err := store.WriteLarge(ctx, export.UploadKey(id), bytes, func(w io.Writer) error {
 		_, err := io.Copy(w, f)
 		return err //nolint:wrapcheck // wrapped below
 	})

@@ -93,7 +93,8 @@ func (e Export) Run(ctx context.Context) (backup.Object, Manifest, error) {
 		return backup.Object{}, m, fmt.Errorf("look at schema public: %w", err)
 	}
 	atSnapshot.Hit(ctx)
-	object, err := e.Store.Write(ctx, e.Key, false, func(out io.Writer) error {
+	// Text may be larger than what it is stored as, and is compressed.
+	object, err := e.Store.WriteLarge(ctx, e.Key, 2*d.size, func(out io.Writer) error {
 		d.writer = newWriter(out, m.At)
 		d.total, d.progress = d.size, e.Progress
 		return d.write(ctx, &m)
