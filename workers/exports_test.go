@@ -384,3 +384,27 @@ func TestExportLink(t *testing.T) {
 	_, err = plain.Link(t.Context(), "x", time.Hour)
 	require.ErrorIs(t, err, backup.ErrNoLinks)
 }
+
+// TestImportFromBrokenStore: an answer of the store that breaks off says nothing of the export, so its import is tried again.
+func TestImportFromBrokenStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := backup.OpenStore(t.Context(), "file://"+dir)
+	require.NoError(t, err)
+	defer store.Close()
+	_, err = store.Write(t.Context(), "x.zip", false, func(w io.Writer) error {
+		_, err := w.Write(make([]byte, 10_000))
+		return err
+	})
+	require.NoError(t, err)
+	in, err := store.Random(t.Context(), "x.zip")
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filepath.Join(dir, "x.zip"), 5000))
+	_, err = export.Open(backup.Trusted{}, in, in.Size())
+	var failed *backup.StoreError
+	require.ErrorAs(t, err, &failed)
+	require.True(t, failed.Transient())
+	require.NoError(t, os.Remove(filepath.Join(dir, "x.zip")))
+	_, err = export.Open(backup.Trusted{}, in, in.Size())
+	require.ErrorIs(t, err, backup.ErrNotThere)
+}

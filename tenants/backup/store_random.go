@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // windowBytes is what is fetched at once of an object that is read at random. Readers of zips ask for a few kilobytes at a time, one after the other.
@@ -54,23 +55,43 @@ func (r *Random) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// fetch brings what follows a place into the window. Where an answer breaks off, it asks again.
 func (r *Random) fetch(at int64) error {
+	for tries := 0; ; tries++ {
+		err := r.store.ask(r.ctx, func(ctx context.Context) error { return r.fill(ctx, at) })
+		if err == nil {
+			return nil
+		}
+		failed := readError(r.key, err)
+		if tries == resumes || errors.Is(failed, ErrNotThere) {
+			return failed
+		}
+		select {
+		case <-r.ctx.Done():
+			return failed
+		case <-time.After(resumePause << tries):
+		}
+	}
+}
+
+// fill asks once. An answer that is too short was broken off: the store knows its size.
+func (r *Random) fill(ctx context.Context, at int64) error {
+	r.window, r.begin = r.window[:0], at
 	length := min(windowBytes, r.size-at)
-	in, err := r.store.bucket.NewRangeReader(r.ctx, r.key, at, length, nil)
+	in, err := r.store.bucket.NewRangeReader(ctx, r.key, at, length, nil)
 	if err != nil {
-		return readError(r.key, err)
+		return err //nolint:wrapcheck // the caller does
 	}
 	defer func() { _ = in.Close() }()
 	if int64(cap(r.window)) < length {
-		r.window = make([]byte, length)
+		r.window = make([]byte, 0, length)
 	}
-	r.window, r.begin = r.window[:length], at
-	if _, err := io.ReadFull(in, r.window); err != nil {
-		r.window = r.window[:0]
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return &CorruptError{r.key, "it ends before its size"}
-		}
-		return readError(r.key, err)
+	_, err = io.ReadFull(in, r.window[:length])
+	switch {
+	case err == nil:
+		r.window = r.window[:length]
+	case errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF // nobody shall take it for the object's end
 	}
-	return nil
+	return err
 }

@@ -138,6 +138,9 @@ func (r *Reader) whole(name string, most int64) ([]byte, error) {
 
 // refused tells what a zip says of its own damage from errors of the store.
 func refused(name string, err error) error {
+	if _, is := errors.AsType[*backup.StoreError](err); is {
+		return err
+	}
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrAlgorithm), errors.Is(err, zip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF),
