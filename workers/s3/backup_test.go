@@ -27,7 +27,7 @@ func TestBackupVerifyRestore(t *testing.T) {
 		require.NoError(t, s.Connect(t, slug+"-again", tenants.RoleApp).QueryRow(t.Context(), `SELECT count(*) FROM customers`).Scan(&n))
 		require.Equal(t, 500, n)
 	}
-	require.Len(t, s.objects(t), 2*4+1, "manifest, contents, data and key of each, and what tells whether the store refuses to replace")
+	require.Len(t, s.objects(t), 2*4+2, "manifest, contents, data and key of each, the key that signs, and what tells whether the store refuses to replace")
 	s.set(t, "backup_retention", `{"last": 1}`)
 	s.Do(t, jobs.Backup{Tenant: small})
 	s.Do(t, jobs.VerifyBackup{Backup: s.newest(t).ID})
