@@ -85,6 +85,9 @@ line" integer);
 			CREATE EXTENSION pgcrypto; CREATE EXTENSION citext SCHEMA public; CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gist; CREATE EXTENSION hstore;
 			CREATE TABLE ext (a citext PRIMARY KEY, h hstore, r int4range, EXCLUDE USING gist (r WITH &&)); INSERT INTO ext VALUES ('Abc', 'a=>1', '[1,2)');
 			CREATE INDEX ON ext USING gin (a gin_trgm_ops);`},
+		{name: "settings of the database", owner: `
+			DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = "Odd, path", public', current_database());
+			EXECUTE format('ALTER DATABASE %I SET application_name = %L', current_database(), 'e''u =x'); EXECUTE format('ALTER DATABASE %I SET work_mem = %L', current_database(), '9MB'); END $$;`},
 		{name: "empty of everything", owner: `DROP SCHEMA public CASCADE; CREATE SCHEMA public;`},
 		{name: "without schema public", owner: `CREATE SCHEMA mine; CREATE TABLE mine.t AS SELECT 1 AS a; DROP SCHEMA public CASCADE;`},
 		{name: "unlogged, without rows, dropped columns", owner: `
@@ -125,6 +128,8 @@ func TestBackupRoundTrip(t *testing.T) {
 			again := slug + "-again"
 			f.Do(t, jobs.Restore{Backup: made, To: again})
 			require.Equal(t, dumpOf(t, f, slug), dumpOf(t, f, again))
+			const settings = `SELECT coalesce(array_agg(c ORDER BY c), '{}') FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c WHERE d.datname = $1`
+			require.Equal(t, scan[[]string](t, f, settings, f.Tenant(t, slug).Database), scan[[]string](t, f, settings, f.Tenant(t, again).Database))
 		})
 	}
 }

@@ -255,5 +255,6 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 		b.close(ctx)
 		return nil, err
 	}
+	b.comparison.Contents = b.Contents
 	return b, nil
 }

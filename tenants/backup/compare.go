@@ -65,6 +65,11 @@ func (c Comparison) Run(ctx context.Context, conn *pgx.Conn) ([]Difference, erro
 	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(c.Target.Owner)).ReadAll(); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
+	settings, err := compareSettings(ctx, conn, c.Contents.Settings)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, settings...)
 	rows, err := compareTables(ctx, conn, c.Contents.Tables, c.Progress)
 	if err != nil {
 		return nil, err

@@ -40,8 +40,9 @@ type Restore struct {
 
 // Restored is what [Restore.Run] has done.
 type Restored struct {
+	// Contents are the backup's, without the settings that are skipped.
 	Contents Contents
-	// Skipped is what is not restored: grants to roles that are not the tenant's, and publications.
+	// Skipped is what is not restored: grants to roles that are not the tenant's, publications, and settings that only a superuser may set.
 	Skipped []string
 }
 
@@ -65,6 +66,11 @@ func (r Restore) Run(ctx context.Context, conn *pgx.Conn) (Restored, error) {
 	if out.Skipped, err = r.rights(ctx, conn, toc); err != nil {
 		return out, fmt.Errorf("restore: %w", err)
 	}
+	given, left, err := r.settings(ctx, conn)
+	if err != nil {
+		return out, fmt.Errorf("restore: %w", err)
+	}
+	out.Contents.Settings, out.Skipped = given, append(out.Skipped, left...)
 	for _, e := range toc.Entries {
 		if leftOut[e.Kind] {
 			out.Skipped = append(out.Skipped, strings.ToLower(e.Kind)+" "+e.Name)
