@@ -36,7 +36,9 @@ func newestBackup(t *testing.T, f *fleettest.Fleet) backup.Row {
 	list, err := backup.NewCatalog(f.Registry).List(t.Context(), backup.Filter{Limit: 1})
 	require.NoError(t, err)
 	require.NotEmpty(t, list)
-	return list[0]
+	row, err := backup.NewCatalog(f.Registry).Get(t.Context(), list[0].ID)
+	require.NoError(t, err)
+	return row
 }
 
 func TestBackupVerifyRestore(t *testing.T) {
@@ -121,6 +123,19 @@ func TestPurgeErases(t *testing.T) {
 	_, err := f.Jobs.Submit(t.Context(), jobs.Purge{Tenant: "acme", Confirm: "acme"}, nil)
 	require.ErrorIs(t, err, jobs.ErrConflict)
 	require.ErrorContains(t, err, "case 4711")
+	require.NoError(t, catalog.Release(t.Context(), made.ID))
+	// Held when the purge had been asked for already.
+	tx, err := f.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	purge, err := f.Jobs.SubmitTx(t.Context(), tx, jobs.Purge{Tenant: "acme", Confirm: "acme"}, nil)
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `UPDATE tenantry.backups SET held_by = 'a lawyer' WHERE id = $1`, made.ID)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context()))
+	refused := f.Ends(t, purge)
+	require.Equal(t, jobs.StateFailed, refused.State)
+	require.Contains(t, refused.Error.Message, "is held by a lawyer")
+	require.Equal(t, tenants.StateActive, f.Tenant(t, "acme").State)
 	require.NoError(t, catalog.Release(t.Context(), made.ID))
 
 	root := strings.TrimPrefix(f.BackupURL, "file://")

@@ -36,13 +36,7 @@ func (t *toolbox) adopt(ctx context.Context, r *run) (done, error) {
 	if tenant.State == tenants.StateActive {
 		return done{result: map[string]string{"database": a.Database, "name": tenant.Database, "node": tenant.Node, "release": tenant.Release}}, nil
 	}
-	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := move(ctx, tx, tenant.ID, tenants.StateProvisioning); err != nil {
-			return err
-		}
-		return setDatabase(ctx, tx, *r.DatabaseID, "building")
-	})
-	if err != nil {
+	if err := r.change(ctx, r.tenantBuilding); err != nil {
 		return done{}, err
 	}
 	result, err := t.takeOver(ctx, r, a)
@@ -54,10 +48,7 @@ func (t *toolbox) adopt(ctx context.Context, r *run) (done, error) {
 		if err != nil {
 			return fmt.Errorf("record adoption: %w", err)
 		}
-		if err := setDatabase(ctx, tx, *r.DatabaseID, "assigned"); err != nil {
-			return err
-		}
-		return move(ctx, tx, tenant.ID, tenants.StateActive)
+		return r.tenantBuilt(ctx, tx)
 	}}, nil
 }
 

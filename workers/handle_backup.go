@@ -24,25 +24,18 @@ const backupTimeout = 12 * time.Hour
 
 // backedUp is a backup's result.
 type backedUp struct {
-	Backup  string    `json:"backup"`
-	At      time.Time `json:"at"`
-	Bytes   int64     `json:"bytes"`
-	Tables  int       `json:"tables"`
-	Rows    int64     `json:"rows"`
-	Skipped []string  `json:"skipped,omitempty"`
+	Backup string    `json:"backup"`
+	At     time.Time `json:"at"`
+	Bytes  int64     `json:"bytes"`
+	Tables int       `json:"tables"`
+	Rows   int64     `json:"rows"`
 }
 
 // backup copies a tenant's database into the store.
 func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
-	if r.TenantID == nil {
-		return done{}, errNoTenant
-	}
-	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	home, err := t.activeHome(ctx, r)
 	if err != nil {
 		return done{}, err
-	}
-	if home.State != tenants.StateActive {
-		return done{}, notPossible(home.Slug, home.State, r.Kind)
 	}
 	store, tools, err := t.vault.open(ctx)
 	if err != nil {

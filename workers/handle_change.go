@@ -34,19 +34,13 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if r.TenantID == nil {
-		return done{}, errNoTenant
-	}
 	change, err := ddl.Decode(a.Change)
 	if err != nil {
 		return done{}, changeRefused(err)
 	}
-	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	home, err := t.activeHome(ctx, r)
 	if err != nil {
 		return done{}, err
-	}
-	if home.State != tenants.StateActive {
-		return done{}, notPossible(home.Slug, home.State, r.Kind)
 	}
 	if err := t.endOlder(ctx, r, home.NodeID); err != nil {
 		return done{}, err

@@ -3,7 +3,6 @@ package workers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,7 +62,7 @@ func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
 	if err := r.Step(ctx, "sweep", 0, 0); err != nil {
 		return done{}, err
 	}
-	if result.Swept, err = store.Sweep(ctx, t.knownBackup); err != nil {
+	if result.Swept, err = store.Sweep(ctx, t.knownBackups); err != nil {
 		return done{}, err
 	}
 	if err := r.Step(ctx, "exports", 0, 0); err != nil {
@@ -147,20 +146,26 @@ func (t *toolbox) removeExpired(ctx context.Context, r *run, store *backup.Store
 	return len(list), nil
 }
 
-// knownBackup says what the control database knows of a backup in the store.
-func (t *toolbox) knownBackup(ctx context.Context, tenant, id string) (backup.Known, error) {
+// knownBackups says what the control database knows of a tenant's backups.
+func (t *toolbox) knownBackups(ctx context.Context, tenant string) (map[string]backup.Known, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	var dead bool
-	err := t.reg.Pool().QueryRow(ctx, `SELECT state IN ('failed', 'gone') FROM tenantry.backups WHERE id = $1 AND tenant_id = $2`, id, tenant).Scan(&dead)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return backup.Unknown, nil
-	case err != nil:
-		return backup.Unknown, fmt.Errorf("read backup %s: %w", id, err)
-	case dead:
-		return backup.Dead, nil
-	default:
-		return backup.Alive, nil
+	rows, err := t.reg.Pool().Query(ctx, `SELECT id, state IN ('failed', 'gone') FROM tenantry.backups WHERE tenant_id = $1`, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read backups of tenant %s: %w", tenant, err)
 	}
+	known := map[string]backup.Known{}
+	var id string
+	var dead bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &dead}, func() error {
+		known[id] = backup.Alive
+		if dead {
+			known[id] = backup.Dead
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read backups of tenant %s: %w", tenant, err)
+	}
+	return known, nil
 }

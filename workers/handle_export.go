@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,15 +40,9 @@ func (t *toolbox) export(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if r.TenantID == nil {
-		return done{}, errNoTenant
-	}
-	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	home, err := t.activeHome(ctx, r)
 	if err != nil {
 		return done{}, err
-	}
-	if home.State != tenants.StateActive {
-		return done{}, notPossible(home.Slug, home.State, r.Kind)
 	}
 	store, tools, err := t.vault.open(ctx)
 	if err != nil {
@@ -210,7 +206,7 @@ const uploadKept = 7 * 24 * time.Hour
 
 // removeUploads deletes what was uploaded for imports that have succeeded, and what nobody has imported for long.
 func (t *toolbox) removeUploads(ctx context.Context, store *backup.Store) (int, error) {
-	old := map[string]bool{} // by id, whether it is old
+	old := map[string]bool{} // by id, whether its time is over
 	err := store.List(ctx, export.Uploads, func(key string, o *blob.ListObject) error {
 		if id, is := uploadOf(key); is {
 			old[id] = time.Since(o.ModTime) > uploadKept
@@ -220,17 +216,30 @@ func (t *toolbox) removeUploads(ctx context.Context, store *backup.Store) (int, 
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
-	removed := 0
-	for id, isOld := range old {
-		var succeeded, underWay bool
-		err := t.reg.Pool().QueryRow(ctx, `
-			SELECT coalesce(bool_or(state = 'succeeded'), false), coalesce(bool_or(finished_at IS NULL), false)
-			FROM tenantry.operations
-			WHERE kind = 'import' AND args ->> 'file' = $1`, id).Scan(&succeeded, &underWay)
-		if err != nil {
-			return removed, fmt.Errorf("look whose upload %s is: %w", id, err)
+	rows, err := t.reg.Pool().Query(ctx, `
+		SELECT args ->> 'file', bool_or(state = 'succeeded'), bool_or(finished_at IS NULL)
+		FROM tenantry.operations
+		WHERE kind = 'import' AND args ->> 'file' = ANY ($1)
+		GROUP BY 1`, slices.Collect(maps.Keys(old)))
+	if err != nil {
+		return 0, fmt.Errorf("look whose uploads there are: %w", err)
+	}
+	var id string
+	var succeeded, underWay bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &succeeded, &underWay}, func() error {
+		if underWay {
+			delete(old, id)
+		} else {
+			old[id] = old[id] || succeeded
 		}
-		if underWay || (!succeeded && !isOld) {
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look whose uploads there are: %w", err)
+	}
+	removed := 0
+	for id, over := range old {
+		if !over {
 			continue
 		}
 		if err := store.Delete(ctx, export.UploadKey(id)); err != nil {

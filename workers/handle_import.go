@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
@@ -50,13 +48,7 @@ func (t *toolbox) importTenant(ctx context.Context, r *run) (done, error) {
 	if tenant.State == tenants.StateActive {
 		return done{result: result}, nil
 	}
-	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := move(ctx, tx, tenant.ID, tenants.StateProvisioning); err != nil {
-			return err
-		}
-		return setDatabase(ctx, tx, *r.DatabaseID, "building")
-	})
-	if err != nil {
+	if err := r.change(ctx, r.tenantBuilding); err != nil {
 		return done{}, err
 	}
 	if err := t.bringIn(ctx, r, a, &result); err != nil {
@@ -69,12 +61,7 @@ func (t *toolbox) importTenant(ctx context.Context, r *run) (done, error) {
 		return done{}, err
 	}
 	atImportOpen.Hit(ctx)
-	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
-		if err := setDatabase(ctx, tx, *r.DatabaseID, "assigned"); err != nil {
-			return err
-		}
-		return move(ctx, tx, tenant.ID, tenants.StateActive)
-	}}, nil
+	return done{result: result, record: r.tenantBuilt}, nil
 }
 
 // importError tells what the file is to blame for.

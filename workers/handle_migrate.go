@@ -24,15 +24,9 @@ func (t *toolbox) migrate(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if r.TenantID == nil {
-		return done{}, errNoTenant
-	}
-	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	home, err := t.activeHome(ctx, r)
 	if err != nil {
 		return done{}, err
-	}
-	if home.State != tenants.StateActive {
-		return done{}, notPossible(home.Slug, home.State, r.Kind)
 	}
 	to, err := t.schema.target(ctx, a.Release)
 	if err != nil {

@@ -27,6 +27,18 @@ func (t *toolbox) tenant(ctx context.Context, r *run, allowed ...tenants.State) 
 
 var errNoTenant = refuse("the operation names no tenant", "")
 
+// activeHome reads where the tenant of a run lives, with its migrator's login, and refuses where the tenant is not active.
+func (t *toolbox) activeHome(ctx context.Context, r *run) (tenants.Home, error) {
+	if r.TenantID == nil {
+		return tenants.Home{}, errNoTenant
+	}
+	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
+	if err == nil && home.State != tenants.StateActive {
+		err = notPossible(home.Slug, home.State, r.Kind)
+	}
+	return home, err
+}
+
 // notPossible refuses what does not go in a tenant's state. Rollouts know the code: such a tenant has not failed.
 func notPossible(slug string, state tenants.State, kind string) error {
 	return &refusal{
@@ -74,6 +86,22 @@ func setDatabase(ctx context.Context, tx pgx.Tx, id, state string) error {
 	return nil
 }
 
+// tenantBuilding is the record that a tenant's database is being made.
+func (r *run) tenantBuilding(ctx context.Context, tx pgx.Tx) error {
+	if err := move(ctx, tx, *r.TenantID, tenants.StateProvisioning); err != nil {
+		return err
+	}
+	return setDatabase(ctx, tx, *r.DatabaseID, "building")
+}
+
+// tenantBuilt is the record that it is made, and the tenant's.
+func (r *run) tenantBuilt(ctx context.Context, tx pgx.Tx) error {
+	if err := setDatabase(ctx, tx, *r.DatabaseID, "assigned"); err != nil {
+		return err
+	}
+	return move(ctx, tx, *r.TenantID, tenants.StateActive)
+}
+
 type provisioned struct {
 	Database string `json:"database"`
 	Node     string `json:"node"`
@@ -91,24 +119,13 @@ func (t *toolbox) provision(ctx context.Context, r *run) (done, error) {
 	if tenant.State == tenants.StateActive {
 		return done{result: result}, nil
 	}
-	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := move(ctx, tx, tenant.ID, tenants.StateProvisioning); err != nil {
-			return err
-		}
-		return setDatabase(ctx, tx, *r.DatabaseID, "building")
-	})
-	if err != nil {
+	if err := r.change(ctx, r.tenantBuilding); err != nil {
 		return done{}, err
 	}
 	if err := t.prov.Build(ctx, r, *r.DatabaseID); err != nil {
 		return done{}, err
 	}
-	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
-		if err := setDatabase(ctx, tx, *r.DatabaseID, "assigned"); err != nil {
-			return err
-		}
-		return move(ctx, tx, tenant.ID, tenants.StateActive)
-	}}, nil
+	return done{result: result, record: r.tenantBuilt}, nil
 }
 
 func (t *toolbox) abandonProvision(r *run) record {

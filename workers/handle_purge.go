@@ -36,6 +36,9 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 	case adoption.Unfinished():
 		return t.purgeForeign(ctx, r, tenant, adoption)
 	}
+	if err := t.refuseHeld(ctx, tenant); err != nil {
+		return done{}, err
+	}
 	seq, err := t.closeTenant(ctx, r, tenants.StateDeleting, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE tenantry.tenants SET state_before_delete = state, delete_after = now() WHERE id = $1`, tenant.ID)
 		if err != nil {
@@ -72,6 +75,23 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 		}
 		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
 	}}, nil
+}
+
+// refuseHeld refuses where a backup was held since the purge was asked for. Once its keys are destroyed none can be.
+func (t *toolbox) refuseHeld(ctx context.Context, tenant tenants.Tenant) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var id, by string
+	err := t.reg.Pool().QueryRow(ctx, `
+		SELECT id, held_by FROM tenantry.backups WHERE tenant_id = $1 AND state = 'complete' AND held_by IS NOT NULL ORDER BY id LIMIT 1`, tenant.ID).Scan(&id, &by)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for held backups: %w", err)
+	default:
+		return refuse(fmt.Sprintf("backup %s of tenant %s is held by %s: purging deletes it", id, tenant.Slug, by), "tenantry backup release "+id+" first")
+	}
 }
 
 // replacedDatabase is one that a restore in place has replaced, or was making.

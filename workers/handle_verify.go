@@ -68,11 +68,7 @@ func (t *toolbox) verifyBackup(ctx context.Context, r *run) (done, error) {
 	case lookErr != nil:
 		outcome, detail = "failed", clean(lookErr.Error())
 	case len(differences) > 0:
-		list := make([]string, len(differences))
-		for i, d := range differences {
-			list[i] = d.String()
-		}
-		outcome, detail = "failed", clean(strings.Join(list, "\n"))
+		outcome, detail = "failed", clean(lines(differences))
 	}
 	rec := func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -81,9 +77,6 @@ func (t *toolbox) verifyBackup(ctx context.Context, r *run) (done, error) {
 			WHERE id = $1`, row.ID, outcome, detail, result.RestoreSeconds)
 		if err != nil {
 			return fmt.Errorf("record verification: %w", err)
-		}
-		if err := setDatabase(ctx, tx, databaseID, "dropped"); err != nil {
-			return err
 		}
 		return forget(ctx, tx, databaseID)
 	}
@@ -188,6 +181,32 @@ func (b *broughtBack) compare(ctx context.Context) ([]backup.Difference, error) 
 	return b.comparison.Run(ctx, b.conn)
 }
 
+// bringBackSame is bringBack of what is then the same as was dumped.
+func (t *toolbox) bringBackSame(ctx context.Context, r *run, row backup.Row, databaseID string) (*broughtBack, error) {
+	restored, err := t.bringBack(ctx, r, row, databaseID)
+	if err != nil {
+		return nil, err
+	}
+	differences, err := restored.compare(ctx)
+	if err == nil && len(differences) > 0 {
+		err = &backup.CorruptError{Key: "backup " + row.ID, Why: "restored, it is not what was dumped: " + lines(differences)}
+	}
+	if err != nil {
+		restored.close(ctx)
+		return nil, err
+	}
+	return restored, nil
+}
+
+// lines writes differences, a line each.
+func lines(differences []backup.Difference) string {
+	list := make([]string, len(differences))
+	for i, d := range differences {
+		list[i] = d.String()
+	}
+	return strings.Join(list, "\n")
+}
+
 // bringBack restores a backup into an empty database, which it makes of a row. Close what it returns.
 func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databaseID string) (*broughtBack, error) {
 	store, tools, err := t.vault.open(ctx)
@@ -242,12 +261,17 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 		return nil, err
 	}
 	b.progress, b.stop = t.reportProgress(ctx, r)
+	var server int // the node's row has what it was when it was added
+	if err := b.conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::integer`).Scan(&server); err != nil {
+		b.close(ctx)
+		return nil, fmt.Errorf("ask the server for its version: %w", err)
+	}
 	target := backup.Target{
 		URL: node.URL, Database: db.Name, User: login.Username, Password: login.Password, Owner: db.Owner(), Session: provision.SessionName(r),
 	}
-	b.comparison = backup.Comparison{Tools: tools, Manifest: m, Contents: contents, Server: node.ServerVersion, Target: target}
+	b.comparison = backup.Comparison{Tools: tools, Manifest: m, Contents: contents, Server: server, Target: target}
 	b.Restored, err = backup.Restore{
-		Store: store, Tools: tools, Key: key, Manifest: m, Contents: contents, Server: node.ServerVersion, Target: target,
+		Store: store, Tools: tools, Key: key, Manifest: m, Contents: contents, Server: server, Target: target,
 		Progress: func(done, total int64) { b.progress(done, total, "restore") },
 	}.Run(ctx, b.conn)
 	b.took = time.Since(begun)

@@ -16,7 +16,7 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	c := group("backup", "Back up tenants, prove that it restores, and restore",
-		a.backupCreate(), a.backupList(), a.backupShow(), a.backupVerify(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
+		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
@@ -194,6 +194,53 @@ func (a *app) backupShow() *cobra.Command {
 	}
 }
 
+func (a *app) backupCheck() *cobra.Command {
+	return &cobra.Command{
+		Use: "check BACKUP", Short: "Read every byte of a backup here, without a server", Args: cobra.ExactArgs(1),
+		Long: `Reads a backup from the store of TENANTRY_BACKUP_URL: its manifest must be signed by this installation, every checksum must be right, and what is decrypted must
+add up to the rows that were dumped. It needs TENANTRY_SECRET_KEY and no worker. That it restores, only tenantry backup verify shows.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if a.env.BackupURL == "" || a.env.SecretKey == "" {
+				return usageError("TENANTRY_BACKUP_URL and TENANTRY_SECRET_KEY must be set: the store is read, and the keys are sealed")
+			}
+			ctx := c.Context()
+			catalog, _, err := a.catalog(ctx)
+			if err != nil {
+				return err
+			}
+			b, err := catalog.Get(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			trusted, err := catalog.Trusted(ctx)
+			if err != nil {
+				return err
+			}
+			store, err := backup.OpenStore(ctx, a.env.BackupURL)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = store.Close() }()
+			m, err := store.Manifest(ctx, trusted, b.TenantID, b.ID)
+			if err != nil {
+				return err
+			}
+			key, err := catalog.Key(ctx, m.Key)
+			if err != nil {
+				return err
+			}
+			if err := m.Scrub(ctx, store, key); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(m)
+			}
+			a.printf("%s of %s is as it was written: %d rows of %d tables, %s\n", b.ID, b.Tenant, m.Rows, m.Tables, size(m.Data.Bytes+m.Contents.Bytes))
+			return nil
+		},
+	}
+}
+
 func (a *app) backupVerify() *cobra.Command {
 	var w waiting
 	var tenant string
@@ -232,187 +279,6 @@ rows, sequences and large objects with what was dumped, and drops it. A backup t
 	return c
 }
 
-func (a *app) backupRestore() *cobra.Command {
-	var w waiting
-	var r jobs.Restore
-	var tenant, at, confirm string
-	var inPlace bool
-	var labels, nodeLabels []string
-	c := &cobra.Command{
-		Use: "restore [BACKUP]", Short: "Make a new tenant of a backup, or replace what its tenant has", Args: cobra.MaximumNArgs(1),
-		Long: `--to-new SLUG restores a backup into a new tenant's database, compares it with what was dumped, and only then makes it active. The tenant that the backup
-is of is not touched.
-
---in-place replaces what the tenant has. The backup is restored beside, compared, and brought to the tenant's release; then the tenant's sessions are ended and it lives in the restored
-database: for some tenths of a second it has none. Its URL is another one then (tenantry tenant url). What it had is kept, closed, for the setting retain_replaced (7 days):
-tenantry backup undo TENANT brings that back.
-
-Instead of a backup, --tenant and --at pick the newest one that was taken before a time.`,
-		Example: "  tenantry backup restore bak_018f… --to-new acme-restored --wait\n  tenantry backup restore --tenant acme --at 2026-11-27T18:00:00Z --to-new acme-friday --wait",
-		RunE: func(c *cobra.Command, args []string) error {
-			var err error
-			if r.Labels, err = parseLabels("label", labels); err != nil {
-				return err
-			}
-			if r.NodeLabels, err = parseLabels("node-label", nodeLabels); err != nil {
-				return err
-			}
-			if (r.To != "") == inPlace {
-				return usageError("give --to-new SLUG, or --in-place --confirm SLUG: one of them")
-			}
-			if (len(args) == 1) == (tenant != "") {
-				return usageError("give a backup, or --tenant TENANT with --at TIME: one of them")
-			}
-			if len(args) == 1 {
-				if at != "" {
-					return usageError("--at %q with a backup: it was taken when it was; give --tenant instead of the backup", at)
-				}
-				r.Backup = args[0]
-			} else if r.Backup, err = a.backupBefore(c.Context(), tenant, at); err != nil {
-				return err
-			}
-			if inPlace {
-				return a.restoreInPlace(c, jobs.RestoreInPlace{Backup: r.Backup, Confirm: confirm, Node: r.Node}, w)
-			}
-			return a.submitEach(c, []string{r.To}, func(string) jobs.Args { return r }, w)
-		},
-	}
-	f := c.Flags()
-	f.StringVar(&r.To, "to-new", "", "`slug` of the new tenant")
-	f.BoolVar(&inPlace, "in-place", false, "replace what the tenant has")
-	f.StringVar(&confirm, "confirm", "", "with --in-place: the tenant's `slug`, for what was written since the backup is not there any more")
-	f.StringVar(&tenant, "tenant", "", "a backup of this `tenant`")
-	f.StringVar(&at, "at", "", "the newest backup before this `time`, such as 2026-11-27T18:00:00Z; now if not given")
-	f.StringVar(&r.Name, "name", "", "display `name`; the slug if not given")
-	f.StringVar(&r.Region, "region", "", "only nodes of this region")
-	f.StringVar(&r.Node, "node", "", "only the node of this name")
-	f.StringArrayVar(&nodeLabels, "node-label", nil, "only nodes with this label `k=v`")
-	f.StringArrayVar(&labels, "label", nil, "a label `k=v` of the new tenant")
-	w.flags(c)
-	return c
-}
-
-func (a *app) restoreInPlace(c *cobra.Command, r jobs.RestoreInPlace, w waiting) error {
-	if r.Confirm == "" {
-		return usageError("--confirm is missing: repeat the tenant's slug, for what was written since the backup is not there any more")
-	}
-	catalog, _, err := a.catalog(c.Context())
-	if err != nil {
-		return err
-	}
-	b, err := catalog.Get(c.Context(), r.Backup)
-	if err != nil {
-		return err
-	}
-	return a.submitEach(c, []string{b.TenantID}, func(t string) jobs.Args {
-		r.Tenant = t
-		return r
-	}, w)
-}
-
-func (a *app) backupUndo() *cobra.Command {
-	var w waiting
-	var confirm string
-	c := &cobra.Command{
-		Use: "undo TENANT", Short: "Take a restore in place back", Args: cobra.ExactArgs(1),
-		Long: `Lets a tenant live again in the database that its newest restore in place has replaced, as that was. What was written since is kept as long, and the undo can be
-undone in the same way.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			if confirm == "" {
-				return usageError("--confirm is missing: repeat the tenant's slug, for what was written since the restore is not there any more")
-			}
-			return a.submitEach(c, args, func(t string) jobs.Args { return jobs.UndoRestore{Tenant: t, Confirm: confirm} }, w)
-		},
-	}
-	c.Flags().StringVar(&confirm, "confirm", "", "the tenant's `slug`")
-	w.flags(c)
-	return c
-}
-
-// backupBefore picks a tenant's backup and says how much it lacks.
-func (a *app) backupBefore(ctx context.Context, tenant, at string) (string, error) {
-	when := time.Now()
-	if at != "" {
-		var err error
-		if when, err = time.Parse(time.RFC3339, at); err != nil {
-			return "", usageError("--at %q is no time such as 2026-11-27T18:00:00Z", at)
-		}
-	}
-	catalog, reg, err := a.catalog(ctx)
-	if err != nil {
-		return "", err
-	}
-	t, err := reg.Tenant(ctx, tenant)
-	if err != nil {
-		return "", err
-	}
-	b, found, err := catalog.Before(ctx, t.ID, when)
-	if err != nil {
-		return "", err
-	}
-	if !found {
-		return "", fmt.Errorf("tenant %s has no backup that was taken before %s: see tenantry backup list %s", t.Slug, when.UTC().Format(time.RFC3339), t.Slug)
-	}
-	_, _ = fmt.Fprintf(a.err, "backup %s was taken at %s (%s): what was written in the %s after it is not in it\n",
-		b.ID, b.TakenAt.UTC().Format(time.RFC3339), b.Outcome, when.Sub(*b.TakenAt).Round(time.Second))
-	return b.ID, nil
-}
-
-func (a *app) backupHold() *cobra.Command {
-	var reason string
-	c := &cobra.Command{
-		Use: "hold BACKUP", Short: "Keep a backup whatever retention says, until it is released", Args: cobra.ExactArgs(1),
-		Example: "  tenantry backup hold bak_018f… --reason 'case 4711'",
-		RunE: func(c *cobra.Command, args []string) error {
-			if reason == "" {
-				return usageError("--reason is missing: who finds it in a year wants to know why")
-			}
-			catalog, _, err := a.catalog(c.Context())
-			if err != nil {
-				return err
-			}
-			if err := catalog.Hold(c.Context(), args[0], a.requester(), reason); err != nil {
-				return err
-			}
-			return a.showHeld(c.Context(), catalog, args[0])
-		},
-	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for people")
-	return c
-}
-
-func (a *app) backupRelease() *cobra.Command {
-	return &cobra.Command{
-		Use: "release BACKUP", Short: "Let retention decide on a held backup again", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			catalog, _, err := a.catalog(c.Context())
-			if err != nil {
-				return err
-			}
-			if err := catalog.Release(c.Context(), args[0]); err != nil {
-				return err
-			}
-			return a.showHeld(c.Context(), catalog, args[0])
-		},
-	}
-}
-
-func (a *app) showHeld(ctx context.Context, catalog *backup.Catalog, id string) error {
-	b, err := catalog.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return a.printJSON(b)
-	}
-	if b.HeldBy == nil {
-		a.printf("%s of %s is not held\n", b.ID, b.Tenant)
-		return nil
-	}
-	a.printf("%s of %s is held by %s: %s\n", b.ID, b.Tenant, *b.HeldBy, deref(b.HeldFor))
-	return nil
-}
-
 func (a *app) backupExpire() *cobra.Command {
 	var w waiting
 	c := &cobra.Command{
@@ -425,89 +291,6 @@ backup that was verified, and what is newer than that never go. What backups tha
 	}
 	w.flags(c)
 	return c
-}
-
-func (a *app) backupStatus() *cobra.Command {
-	var late bool
-	c := &cobra.Command{
-		Use: "status [TENANT]", Short: "Show how old each tenant's newest verified backup is", Args: cobra.MaximumNArgs(1),
-		Long: `Shows, those first that are worst off, how old the newest backup of each tenant is, and the newest that is verified. A tenant is late when that is
-older than the setting backup_objective. Exit code 3 when one is late.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			catalog, reg, err := a.catalog(c.Context())
-			if err != nil {
-				return err
-			}
-			only := ""
-			if len(args) == 1 {
-				t, err := reg.Tenant(c.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				only = t.ID
-			}
-			list, err := catalog.Status(c.Context(), only)
-			if err != nil {
-				return err
-			}
-			return a.printBackupStatus(list, late)
-		},
-	}
-	c.Flags().BoolVar(&late, "late", false, "only tenants that are late")
-	return c
-}
-
-func (a *app) printBackupStatus(list []backup.Status, onlyLate bool) error {
-	var lateOnes, never int
-	var night float64
-	shown := []backup.Status{}
-	for _, s := range list {
-		night += deref(s.Seconds)
-		if s.Verified == nil {
-			never++
-		}
-		if s.Late {
-			lateOnes++
-		}
-		if s.Late || !onlyLate {
-			shown = append(shown, s)
-		}
-	}
-	if a.json() {
-		if err := a.printJSON(shown); err != nil {
-			return err
-		}
-	} else {
-		rows := make([][]string, len(shown))
-		for i, s := range shown {
-			state := "ok"
-			switch {
-			case s.Failed:
-				state = "failed"
-			case s.Late:
-				state = "late"
-			}
-			restores := ""
-			if s.RestoreSeconds != nil {
-				restores = (time.Duration(*s.RestoreSeconds*1000) * time.Millisecond).Round(time.Millisecond).String()
-			}
-			rows[i] = []string{s.Tenant, state, since(s.Verified), since(s.Newest), strconv.Itoa(s.Backups), size(s.Bytes), restores}
-		}
-		table(a.out, []string{"TENANT", "STATE", "VERIFIED", "NEWEST", "BACKUPS", "STORED", "RESTORES IN"}, rows)
-		a.printf("%d tenants, %d without a verified backup, %d late; a night takes about %s of work\n", len(list), never, lateOnes,
-			(time.Duration(night) * time.Second).String())
-	}
-	if lateOnes > 0 {
-		return &codeError{exitPartial, errShown}
-	}
-	return nil
-}
-
-func since(t *time.Time) string {
-	if t == nil {
-		return "never"
-	}
-	return ago(*t)
 }
 
 func (a *app) backupRebuild() *cobra.Command {

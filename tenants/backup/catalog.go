@@ -259,7 +259,7 @@ type Row struct {
 }
 
 const rowColumns = `b.id, b.tenant_id, t.slug AS tenant, b.state, b.store, b.release, b.taken_at, b.bytes, b.size, b.tables, b.rows, b.outcome, b.verified_at,
-  b.verify_detail, b.restore_seconds, b.held_by, b.held_for, b.operation_id, b.created_at, b.manifest`
+  b.verify_detail, b.restore_seconds, b.held_by, b.held_for, b.operation_id, b.created_at`
 
 // Filter selects backups. The zero value selects every one that is complete.
 type Filter struct {
@@ -268,12 +268,12 @@ type Filter struct {
 	Limit  int    // 0 is no limit
 }
 
-// List lists backups, the newest first.
+// List lists backups, the newest first, without their manifests.
 func (c *Catalog) List(ctx context.Context, f Filter) ([]Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	rows, err := c.pool.Query(ctx, `
-		SELECT `+rowColumns+`
+		SELECT `+rowColumns+`, NULL::jsonb AS manifest
 		FROM tenantry.backups b
 		JOIN tenantry.tenants t ON t.id = b.tenant_id
 		WHERE ($1 = '' OR b.tenant_id = $1) AND ($2 OR b.state = 'complete')
@@ -290,7 +290,7 @@ func (c *Catalog) List(ctx context.Context, f Filter) ([]Row, error) {
 func (c *Catalog) Get(ctx context.Context, id string) (Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	rows, err := c.pool.Query(ctx, `SELECT `+rowColumns+` FROM tenantry.backups b JOIN tenantry.tenants t ON t.id = b.tenant_id WHERE b.id = $1`, id)
+	rows, err := c.pool.Query(ctx, `SELECT `+rowColumns+`, b.manifest FROM tenantry.backups b JOIN tenantry.tenants t ON t.id = b.tenant_id WHERE b.id = $1`, id)
 	if err != nil {
 		return Row{}, fmt.Errorf("read backup: %w", err)
 	}

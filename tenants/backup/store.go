@@ -36,7 +36,7 @@ type Store struct {
 }
 
 const (
-	// partSize is what is sent at once of what is not large. S3 takes 10,000 parts of an object: 80 GB.
+	// partSize is what is sent at once of what is not large. S3 takes 10,000 parts of an object: 50 GB.
 	partSize = 5 << 20
 	// partsAtOnce bounds memory: with one part that fills, 24 MiB.
 	partsAtOnce = 2
@@ -66,7 +66,7 @@ func OpenStore(ctx context.Context, address string) (*Store, error) {
 	}
 	if u.Scheme == "file" {
 		if u.Host != "" && u.Host != "." && u.Host != "localhost" {
-			return nil, fmt.Errorf("backup store: %q has the host %q: write three slashes, file:///%s%s", address, u.Host, u.Host, u.Path)
+			return nil, fmt.Errorf("backup store: %q has the host %q: write three slashes, file:///%s%s", s.url, u.Host, u.Host, u.Path)
 		}
 		q := u.Query()
 		for key, value := range map[string]string{"create_dir": "true", "metadata": "skip", "no_tmp_dir": "true"} {

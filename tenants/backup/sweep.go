@@ -90,8 +90,9 @@ type Swept struct {
 // a backup. An upload that was begun so long ago is nobody's either: an attempt has half of that time.
 const defaultSweepAfter = 24 * time.Hour
 
-// Sweep removes what is left of backups that never became one. A backup that has a manifest and that is not known stays, and is told.
-func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenant, backup string) (Known, error)) (Swept, error) {
+// Sweep removes what is left of backups that never became one. A backup that has a manifest and that is not known stays, and is told. known says of a tenant's
+// backups, by id, what the control database knows.
+func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenant string) (map[string]Known, error)) (Swept, error) {
 	var out Swept
 	tenants, err := s.folders(ctx, "tenants/")
 	if err != nil {
@@ -102,15 +103,22 @@ func (s *Store) Sweep(ctx context.Context, known func(ctx context.Context, tenan
 		if err != nil {
 			return out, err
 		}
+		backups = slices.DeleteFunc(backups, func(name string) bool { return !strings.HasPrefix(name, "bak_") }) // keys, and what is not ours
+		if len(backups) == 0 {
+			continue
+		}
+		states, err := known(ctx, tenant)
+		if err != nil {
+			return out, err
+		}
 		for _, backup := range backups {
-			if !strings.HasPrefix(backup, "bak_") {
-				continue // keys, and what is not ours
+			if states[backup] == Dead {
+				// One that failed may be tried again since.
+				if states, err = known(ctx, tenant); err != nil {
+					return out, err
+				}
 			}
-			state, err := known(ctx, tenant, backup)
-			if err != nil {
-				return out, err
-			}
-			if err := s.sweep(ctx, tenant, backup, state, &out); err != nil {
+			if err := s.sweep(ctx, tenant, backup, states[backup], &out); err != nil {
 				return out, err
 			}
 		}

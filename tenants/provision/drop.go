@@ -51,19 +51,8 @@ func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq 
 		return err
 	}
 	atDropBefore.Hit(ctx)
-	e, err := session.entry(ctx, db.Name)
-	if err != nil {
-		return err
-	}
-	if e.exists {
-		// An invalid database allows only the plain form; a valid one may have got a session back since the fence.
-		force := " WITH (FORCE)"
-		if e.invalid {
-			force = ""
-		}
-		if err := session.Exec(ctx, "DROP DATABASE "+tenants.Ident(db.Name)+force); err != nil {
-			return fmt.Errorf("drop database: %w", session.administrator(ctx, db, err))
-		}
+	if err := session.dropDatabase(ctx, db.Name); err != nil {
+		return fmt.Errorf("drop database: %w", session.administrator(ctx, db, err))
 	}
 	atDropDatabase.Hit(ctx)
 	if err := p.dropRoles(ctx, session, db); err != nil {
@@ -78,6 +67,19 @@ func (p *Provisioner) Drop(ctx context.Context, run Run, databaseID string, seq 
 	}
 	atDropVerified.Hit(ctx)
 	return nil
+}
+
+// dropDatabase drops a database if it is there, with the sessions that it may have.
+func (s *Session) dropDatabase(ctx context.Context, name string) error {
+	e, err := s.entry(ctx, name)
+	if err != nil || !e.exists {
+		return err
+	}
+	force := " WITH (FORCE)"
+	if e.invalid { // it allows only the plain form
+		force = ""
+	}
+	return s.Exec(ctx, "DROP DATABASE "+tenants.Ident(name)+force)
 }
 
 // administrator says of an error of DROP DATABASE whether a superuser's session is why.

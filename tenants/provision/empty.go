@@ -34,18 +34,8 @@ func (p *Provisioner) Empty(ctx context.Context, run Run, databaseID string, loc
 	if _, err := p.ensureRoles(ctx, run, session, db, ""); err != nil {
 		return fmt.Errorf("roles: %w", err)
 	}
-	e, err := session.entry(ctx, db.Name)
-	if err != nil {
-		return err
-	}
-	if e.exists {
-		force := " WITH (FORCE)"
-		if e.invalid {
-			force = ""
-		}
-		if err := session.Exec(ctx, "DROP DATABASE "+tenants.Ident(db.Name)+force); err != nil {
-			return fmt.Errorf("drop what an earlier attempt has left: %w", err)
-		}
+	if err := session.dropDatabase(ctx, db.Name); err != nil {
+		return fmt.Errorf("drop what an earlier attempt has left: %w", err)
 	}
 	atEmptyCleared.Hit(ctx)
 	if err := session.Exec(ctx, create); err != nil {

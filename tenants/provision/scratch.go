@@ -106,15 +106,7 @@ func (p *Provisioner) dropScratches(ctx context.Context, s *Session, node tenant
 		return fmt.Errorf("close the template role: %w", err)
 	}
 	for _, name := range left {
-		e, err := s.entry(ctx, name)
-		if err != nil {
-			return err
-		}
-		force := " WITH (FORCE)"
-		if e.invalid {
-			force = ""
-		}
-		if err := s.Exec(ctx, "DROP DATABASE IF EXISTS "+tenants.Ident(name)+force); err != nil {
+		if err := s.dropDatabase(ctx, name); err != nil {
 			return fmt.Errorf("drop scratch database: %w", err)
 		}
 		atScratchDropped.Hit(ctx)

@@ -43,7 +43,7 @@ func TestSweepAbortsUploads(t *testing.T) {
 	s := &scene{server: server}
 	require.Len(t, s.uploads(t), 2)
 
-	known := func(context.Context, string, string) (backup.Known, error) { return backup.Unknown, nil }
+	known := func(context.Context, string) (map[string]backup.Known, error) { return nil, nil }
 	swept, err := openStore(t, server.Address, ours).Sweep(t.Context(), known)
 	require.NoError(t, err)
 	require.Zero(t, swept.UploadsAborted, "it may be under way")

@@ -119,7 +119,7 @@ func neverGo(list []Verdict) {
 			v.Why = append(v.Why, "held")
 		case i == verified:
 			v.Why = append(v.Why, "newest that is verified")
-		case verified < 0 && v.Outcome != Failed:
+		case verified < 0:
 			v.Why = append(v.Why, "none is verified yet")
 		case i < verified && v.Outcome == Unverified:
 			v.Why = append(v.Why, "newer than what is verified")

@@ -89,6 +89,14 @@ func TestPolicies(t *testing.T) {
 			},
 			[]string{"good", "older"},
 		},
+		"while none is verified none goes, what failed neither": {
+			retention.Policy{Last: 1},
+			[]retention.Backup{
+				{ID: "bad", At: at("2026-11-27 02:00:00"), Outcome: retention.Failed},
+				{ID: "unknown", At: at("2026-11-26 02:00:00")},
+			},
+			[]string{"bad", "unknown"},
+		},
 		"held, also a failed one": {
 			retention.Policy{Last: 1},
 			[]retention.Backup{
