@@ -194,11 +194,29 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	_, err = app.Exec(ctx, fmt.Sprintf(`INSERT INTO form_data.%s (%s, %s) SELECT 'p ' || g, CASE WHEN g %% 2 = 0 THEN '2026-11-27' END FROM generate_series(1, 200000) g`, form.Table, form.Field("name").Column, due))
 	require.NoError(t, err)
 
-	id := f.Submit(t, changing(`{"op": "change_type", "form": "projects", "field": "due", "type": "date"}`))
-	waitForStep(t, f, id, "fill rows")
-	_, err = f.Jobs.Pause(ctx, id)
-	require.NoError(t, err)
-	op := f.Ends(t, id)
+	// Somebody has the last rows, so that no fill ends before it is asked to stop.
+	holding := func(do func()) {
+		t.Helper()
+		tx, err := app.Begin(ctx)
+		require.NoError(t, err)
+		_, err = tx.Exec(ctx, fmt.Sprintf(`SELECT FROM form_data.%s WHERE id > 199990 FOR UPDATE`, form.Table))
+		require.NoError(t, err)
+		do()
+		require.NoError(t, tx.Rollback(ctx))
+	}
+	pause := func(id string) (op jobs.Operation) {
+		t.Helper()
+		waitForStep(t, f, id, "fill rows")
+		holding(func() {
+			_, err := f.Jobs.Pause(ctx, id)
+			require.NoError(t, err)
+			op = f.Ends(t, id)
+		})
+		return op
+	}
+
+	op := pause(f.Submit(t, changing(`{"op": "change_type", "form": "projects", "field": "due", "type": "date"}`)))
+	id := op.ID
 	require.Equal(t, jobs.StateParked, op.State)
 	require.Equal(t, "paused", op.Error.Code)
 	_, err = f.Jobs.Retry(ctx, id)
@@ -208,8 +226,10 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 
 	id = f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
 	waitForStep(t, f, id, "fill rows")
-	_, err = f.Jobs.Cancel(ctx, id)
-	require.NoError(t, err)
+	holding(func() {
+		_, err := f.Jobs.Cancel(ctx, id)
+		require.NoError(t, err)
+	})
 	require.Equal(t, jobs.StateCancelled, f.Ends(t, id).State)
 	require.Empty(t, driftOf(t, f))
 	registry, err = execute.Read(ctx, app)
@@ -218,11 +238,9 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	require.NoError(t, app.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) FROM form_data.%s WHERE %s IS NULL`, form.Table, registry.Form("projects").Field("due").Column)).Scan(&empty))
 	require.Equal(t, 100000, empty, "rows that were filled are empty again")
 	// One that was paused and is cancelled then is taken back by a worker, too.
-	id = f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`))
-	waitForStep(t, f, id, "fill rows")
-	_, err = f.Jobs.Pause(ctx, id)
-	require.NoError(t, err)
-	require.Equal(t, jobs.StateParked, f.Ends(t, id).State)
+	op = pause(f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`)))
+	id = op.ID
+	require.Equal(t, jobs.StateParked, op.State)
 	_, err = f.Jobs.Cancel(ctx, id)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {

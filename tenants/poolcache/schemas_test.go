@@ -91,6 +91,7 @@ func TestAskSchema(t *testing.T) {
 	b.resolver.answer(errors.New("away"))
 	b.AskSchema(tenants[0])
 	asked(tenants[:1])
+	eventually(t, "the error has come", func() bool { return slices.Equal(b.Doubts(), tenants[:1]) })
 	b.AskSchema(tenants[1])
 	b.resolver.answer(nil)
 	b.advance(t, time.Second)

@@ -41,6 +41,9 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		if isTooMuch(err, size) {
 			// Somebody has a row: smaller batches hold fewer rows of others, and meet fewer. Or the rows are huge.
 			size = max(size/4, leastBatch)
+			if s.opts.Pause() {
+				return ErrPaused
+			}
 			if err := rest(ctx, pause); err != nil {
 				return fmt.Errorf("wait for a row: %w", err)
 			}

@@ -215,7 +215,7 @@ func (n *node) strict(args []any) any {
 	case "day":
 		return whole(at(0).Day())
 	case "days":
-		return whole(int(at(1).Sub(at(0)).Hours() / 24))
+		return whole(int((at(1).Unix() - at(0).Unix()) / (24 * 60 * 60))) // a time.Duration ends after 292 years
 	case "date":
 		return at(0).Truncate(24 * time.Hour)
 	default:

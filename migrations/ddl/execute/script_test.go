@@ -71,7 +71,7 @@ func TestChangesLeaveWhatTheScriptMakes(t *testing.T) {
 				seed = n
 			}
 			t.Logf("DDL_SEED=%d", seed)
-			rounds := 30 // DDL_ROUNDS for more
+			rounds := 60
 			if given := os.Getenv("DDL_ROUNDS"); given != "" {
 				n, err := strconv.Atoi(given)
 				require.NoError(t, err)
