@@ -70,6 +70,10 @@ func (t *toolbox) export(ctx context.Context, r *run) (done, error) {
 	if err := t.lendObjects(ctx, r, conn, db); err != nil {
 		return done{}, err
 	}
+	facts, err := t.prov.Facts(ctx, db.ID)
+	if err != nil {
+		return done{}, err
+	}
 	node, err := t.reg.Node(ctx, home.NodeID)
 	if err != nil {
 		return done{}, err
@@ -82,7 +86,7 @@ func (t *toolbox) export(ctx context.Context, r *run) (done, error) {
 	key := export.Key(home.TenantID, id, r.Attempt())
 	object, m, err := export.Export{
 		Store: store, Key: key, Tools: tools, Sign: sign, Target: targetOf(home, r), Conn: conn, Roles: provision.RolesOf(db, node), Forms: formsOf,
-		Manifest: export.Manifest{Export: id, Tenant: home.TenantID, Slug: home.Slug, Release: home.Release, RowFormat: format},
+		Manifest: export.Manifest{Export: id, Tenant: home.TenantID, Slug: home.Slug, Release: home.Release, RowFormat: format, Locale: facts.Locale},
 		Progress: func(done, total int64) { progress(done, total, "write") },
 	}.Run(ctx)
 	if err != nil {

@@ -205,6 +205,28 @@ AS $$
   SELECT count(*)::integer FROM gone
 $$;
 
+-- append_tenant asks for an operation that makes the new tenant p_args.to, at a release, on a node that fits.
+CREATE FUNCTION tenantry.append_tenant(p_kind tenantry.kinds, p_release text, p_args jsonb, p_key text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_place record;
+  v_tenant text := tenantry.new_id('tnt');
+  v_database text;
+  v_slug text := p_args ->> 'to';
+BEGIN
+  SELECT p.* INTO v_place FROM tenantry.place(p_release, p_args ->> 'node', p_args ->> 'region', p_args -> 'node_labels') p;
+  INSERT INTO tenantry.databases (node_id, release_id, tenant_id) VALUES (v_place.node_id, p_release, v_tenant) RETURNING id INTO v_database;
+  INSERT INTO tenantry.tenants (id, slug, name, labels, database_id)
+  VALUES (v_tenant, v_slug, coalesce(p_args ->> 'name', v_slug), coalesce(p_args -> 'labels', '{}'), v_database)
+  ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    PERFORM tenantry.refuse('TY003', 'to', format('to: tenant %s exists', v_slug), 'choose another slug, or see tenantry tenant show ' || v_slug);
+  END IF;
+  RETURN tenantry.append(p_kind, p_args, p_key, tenantry.asker(), v_tenant, v_database);
+END
+$$;
+
 -- restore_tenant asks for a new tenant of what a backup holds. Nothing of the tenant that the backup is of is touched.
 CREATE FUNCTION tenantry.restore_tenant(p_args jsonb, p_key text) RETURNS text
 LANGUAGE plpgsql
@@ -215,10 +237,6 @@ DECLARE
   v_op tenantry.operations;
   v_backup tenantry.backups;
   v_release text;
-  v_place record;
-  v_tenant text := tenantry.new_id('tnt');
-  v_database text;
-  v_slug text := p_args ->> 'to';
 BEGIN
   SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'restore';
   v_op := tenantry.asked_before('restore', p_key, p_args);
@@ -231,15 +249,7 @@ BEGIN
     PERFORM tenantry.refuse('TY004', 'backup', format('backup: it is at release %s, which is not published here', tenantry.shown(to_jsonb(v_backup.release))),
       'publish that release first: tenantry release publish DIR --name ' || v_backup.release);
   END IF;
-  SELECT p.* INTO v_place FROM tenantry.place(v_release, p_args ->> 'node', p_args ->> 'region', p_args -> 'node_labels') p;
-  INSERT INTO tenantry.databases (node_id, release_id, tenant_id) VALUES (v_place.node_id, v_release, v_tenant) RETURNING id INTO v_database;
-  INSERT INTO tenantry.tenants (id, slug, name, labels, database_id)
-  VALUES (v_tenant, v_slug, coalesce(p_args ->> 'name', v_slug), coalesce(p_args -> 'labels', '{}'), v_database)
-  ON CONFLICT DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM tenantry.refuse('TY003', 'to', format('to: tenant %s exists', v_slug), 'choose another slug, or see tenantry tenant show ' || v_slug);
-  END IF;
-  RETURN tenantry.append(v_kind, p_args, p_key, tenantry.asker(), v_tenant, v_database);
+  RETURN tenantry.append_tenant(v_kind, v_release, p_args, p_key);
 END
 $$;
 

@@ -59,10 +59,6 @@ DECLARE
   v_kind tenantry.kinds;
   v_op tenantry.operations;
   v_release tenantry.releases;
-  v_place record;
-  v_tenant text := tenantry.new_id('tnt');
-  v_database text;
-  v_slug text := p_args ->> 'to';
 BEGIN
   SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'import';
   v_op := tenantry.asked_before('import', p_key, p_args);
@@ -71,22 +67,14 @@ BEGIN
   END IF;
   IF p_args ->> 'file' !~ '^imp_[0-9a-f]{24}$' THEN
     PERFORM tenantry.refuse('TY001', 'file', format('file: %s is not the id of an upload', tenantry.shown(p_args -> 'file')),
-      'upload the export first: tenantry import FILE --to-new ' || v_slug);
+      'upload the export first: tenantry import FILE --to-new ' || (p_args ->> 'to'));
   END IF;
   SELECT r.* INTO v_release FROM tenantry.releases r WHERE r.name = coalesce(p_args ->> 'release', tenantry.setting('current_release'));
   IF v_release.id IS NULL THEN
     PERFORM tenantry.refuse('TY004', 'release', format('release: %s is not published here', coalesce(tenantry.shown(p_args -> 'release'), 'none')),
       'publish that release first: tenantry release publish DIR --name ' || coalesce(p_args ->> 'release', 'V'));
   END IF;
-  SELECT p.* INTO v_place FROM tenantry.place(v_release.id, p_args ->> 'node', p_args ->> 'region', p_args -> 'node_labels') p;
-  INSERT INTO tenantry.databases (node_id, release_id, tenant_id) VALUES (v_place.node_id, v_release.id, v_tenant) RETURNING id INTO v_database;
-  INSERT INTO tenantry.tenants (id, slug, name, labels, database_id)
-  VALUES (v_tenant, v_slug, coalesce(p_args ->> 'name', v_slug), coalesce(p_args -> 'labels', '{}'), v_database)
-  ON CONFLICT DO NOTHING;
-  IF NOT FOUND THEN
-    PERFORM tenantry.refuse('TY003', 'to', format('to: tenant %s exists', v_slug), 'choose another slug, or see tenantry tenant show ' || v_slug);
-  END IF;
-  RETURN tenantry.append(v_kind, p_args, p_key, tenantry.asker(), v_tenant, v_database);
+  RETURN tenantry.append_tenant(v_kind, v_release.id, p_args, p_key);
 END
 $$;
 

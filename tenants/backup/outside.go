@@ -4,9 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 	"github.com/avenit/tenantry/tenants/backup/pgtools"
 )
@@ -28,16 +25,6 @@ func (t Trusted) OpenDocument(purpose, name string, raw []byte, into any) error 
 func (t Target) Dump(ctx context.Context, tools pgtools.Tools, snapshot string, args []string, read func(io.Reader) error) error {
 	all := append([]string{"--encoding=UTF8", "--snapshot=" + snapshot, "--role=" + t.Owner}, args...)
 	return t.program(ctx, tools.Dump(), all, clientOptions, nil, read)
-}
-
-// LocaleOf reads the locale of a session's database.
-func LocaleOf(ctx context.Context, conn *pgx.Conn) (tenants.Locale, error) {
-	var l tenants.Locale
-	err := conn.QueryRow(ctx, `
-		SELECT pg_encoding_to_char(encoding), datlocprovider::text, datcollate, datctype, coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale', '')
-		FROM pg_database d
-		WHERE datname = current_database()`).Scan(&l.Encoding, &l.Provider, &l.Collate, &l.CType, &l.ICULocale)
-	return l, wrap("read locale", err)
 }
 
 // Grants gives the statements of an archive's rights, one text for each thing that rights are on. Who may connect is not among them: that is the control

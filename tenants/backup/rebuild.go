@@ -24,6 +24,9 @@ const installationFolder = "installation/"
 
 // StoreSigning sees to it that the store has the keys that have signed.
 func (c *Catalog) StoreSigning(ctx context.Context, store *Store, again bool) error {
+	if store.signing.Load() && !again {
+		return nil
+	}
 	rows, err := c.pool.Query(ctx, `SELECT id, decode(public, 'base64'), sealed FROM tenantry.signing_keys`)
 	if err != nil {
 		return fmt.Errorf("read signing keys: %w", err)
@@ -47,6 +50,7 @@ func (c *Catalog) StoreSigning(ctx context.Context, store *Store, again bool) er
 			return err
 		}
 	}
+	store.signing.Store(len(keys) > 0)
 	return nil
 }
 

@@ -31,8 +31,9 @@ type Store struct {
 	patience   time.Duration
 	sweepAfter time.Duration
 	place      Place
-	abort      Aborter // nil where uploads leave nothing
-	refuses    atomic.Bool
+	abort      Aborter     // nil where uploads leave nothing
+	refuses    atomic.Bool // it was seen to refuse to replace an object
+	signing    atomic.Bool // it was seen to have the keys that sign
 }
 
 const (

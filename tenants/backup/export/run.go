@@ -86,9 +86,6 @@ func (e Export) Run(ctx context.Context) (backup.Object, Manifest, error) {
 		return backup.Object{}, m, err
 	}
 	m.Format, m.Client = ManifestFormat, d.tools.Version
-	if m.Locale, err = backup.LocaleOf(ctx, e.Conn); err != nil {
-		return backup.Object{}, m, err
-	}
 	if err := e.Conn.QueryRow(ctx, publicSQL).Scan(&m.Public); err != nil {
 		return backup.Object{}, m, fmt.Errorf("look at schema public: %w", err)
 	}
