@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
@@ -34,9 +35,9 @@ func ParseTenantKey(id, secret string) (TenantKey, error) {
 	return TenantKey{ID: id, identity: identity}, nil
 }
 
-// Windows are what compression remembers, and most of its memory. The fastest level needs no more than 4 MiB; earlier backups have 8 MiB.
+// Windows are what compression remembers, and most of its memory. The fastest level gains nothing from more than 2 MiB; earlier backups have up to 8 MiB.
 const (
-	windowSize     = 4 << 20
+	windowSize     = 2 << 20
 	mostWindowSize = 8 << 20
 )
 
@@ -46,11 +47,11 @@ func (k TenantKey) encrypt(w io.Writer, fill func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
-	packed, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(windowSize),
-		zstd.WithAllLitEntropyCompression(true)) // or what nothing repeats in stays as it is: binary values, which are written with two characters a byte
+	packed, err := encoder()
 	if err != nil {
-		return fmt.Errorf("compress: %w", err)
+		return err
 	}
+	packed.Reset(sealed)
 	if err := fill(packed); err != nil {
 		packed.Reset(nil) // ends its helpers without writing an end
 		_ = packed.Close()
@@ -63,7 +64,23 @@ func (k TenantKey) encrypt(w io.Writer, fill func(io.Writer) error) error {
 	if err := sealed.Close(); err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
+	encoders.Put(packed)
 	return nil
+}
+
+// encoders are kept from one object to the next: what one remembers is most of a backup's memory, and two objects of a backup would have it twice until it is collected.
+var encoders sync.Pool
+
+func encoder() (*zstd.Encoder, error) {
+	if e, is := encoders.Get().(*zstd.Encoder); is {
+		return e, nil
+	}
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize),
+		zstd.WithAllLitEntropyCompression(true)) // or what nothing repeats in stays as it is: binary values, which are written with two characters a byte
+	if err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	return e, nil
 }
 
 // ErrOtherKey says that something was encrypted to another key.

@@ -49,12 +49,25 @@ const (
 // newScene makes a scene whose worker loses patience soon and whose sweep removes what is of this moment.
 func newScene(t *testing.T, slugs ...string) *scene {
 	t.Helper()
+	s := idleScene(t)
+	s.Worker(t)
+	s.provision(t, slugs...)
+	return s
+}
+
+// idleScene is a scene without a worker.
+func idleScene(t *testing.T) *scene {
+	t.Helper()
 	s := &scene{Fleet: fleettest.New(t), server: s3test.Start(t)}
 	s.proxy = s3test.Before(t, s.server)
 	s.Node(t, "n1")
 	s.set(t, "verify_at_once", "0")
 	s.BackupURL = s3test.URL(s.proxy.Address, url.Values{"patience": {"3s"}, "sweep_after": {"0s"}})
-	s.Worker(t)
+	return s
+}
+
+func (s *scene) provision(t *testing.T, slugs ...string) {
+	t.Helper()
 	for _, slug := range slugs {
 		s.Do(t, jobs.Provision{Slug: slug})
 		app := s.Connect(t, slug, tenants.RoleApp)
@@ -64,7 +77,6 @@ func newScene(t *testing.T, slugs ...string) *scene {
 			s.fill(t, slug, 20)
 		}
 	}
-	return s
 }
 
 // fill gives a tenant megabytes that nothing makes smaller.
@@ -92,7 +104,9 @@ func (s *scene) newest(t *testing.T) backup.Row {
 	list, err := backup.NewCatalog(s.Registry).List(t.Context(), backup.Filter{Limit: 1})
 	require.NoError(t, err)
 	require.NotEmpty(t, list)
-	return list[0]
+	row, err := backup.NewCatalog(s.Registry).Get(t.Context(), list[0].ID)
+	require.NoError(t, err)
+	return row
 }
 
 // clean looks, without faults, that what is complete is a backup, and that after a sweep nothing else is there.
@@ -107,6 +121,8 @@ func (s *scene) clean(t *testing.T) {
 		require.Contains(t, []string{"complete", "failed", "gone"}, b.State)
 		if b.State == "complete" {
 			alive[b.ID] = true
+			b, err := backup.NewCatalog(s.Registry).Get(t.Context(), b.ID)
+			require.NoError(t, err)
 			for _, o := range []string{b.Manifest.Data.Key, b.Manifest.Contents.Key, backup.ManifestKey(b.TenantID, b.ID)} {
 				require.FileExists(t, filepath.Join(s.server.Dir, o))
 			}
