@@ -34,7 +34,7 @@ func TestBackupVerifyRestore(t *testing.T) {
 	op := s.Do(t, jobs.ExpireBackups{})
 	require.Contains(t, string(op.Result), `"expired": 1`)
 	s.clean(t)
-	require.Len(t, s.objects(t), 2*4+1)
+	require.Len(t, s.objects(t), 2*4+2, "the older ones are gone")
 }
 
 // TestSecrets: the store's parameters are in no error.
