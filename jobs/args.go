@@ -98,6 +98,13 @@ type Backup struct {
 	Note   string `json:"note,omitempty"` // for people
 }
 
+// CoverBackups looks which tenants provably have not changed since their newest backup, where that is verified, and records up to when it stands for them: the
+// night makes no other one then. The zero value is about every active tenant.
+type CoverBackups struct {
+	// Only is the one tenant to look at: slug or id.
+	Only string `json:"only,omitempty"`
+}
+
 // VerifyBackup restores a backup into a database of its own, compares it with what was dumped, and drops it.
 type VerifyBackup struct {
 	Backup string `json:"backup"` // its id, bak_…
@@ -212,6 +219,9 @@ func (Check) Kind() string { return "check" }
 
 // Kind is the operation's kind.
 func (Backup) Kind() string { return "backup" }
+
+// Kind is the operation's kind.
+func (CoverBackups) Kind() string { return "cover_backups" }
 
 // Kind is the operation's kind.
 func (VerifyBackup) Kind() string { return "verify_backup" }

@@ -83,7 +83,7 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if err := store.Tidy(ctx, m); err != nil {
+	if err := store.Tidy(ctx, m.Manifest); err != nil {
 		r.log.Warn().Err(err).Msg("objects of earlier attempts are left; the next sweep removes them")
 	}
 	result := backedUp{Backup: id, At: m.At, Bytes: m.Data.Bytes + m.Contents.Bytes, Tables: m.Tables, Rows: m.Rows}
@@ -95,18 +95,18 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 const countAbove = 64 << 20
 
 // dump makes the backup.
-func (t *toolbox) dump(ctx context.Context, r *run, home tenants.Home, d backup.Dump, trusted backup.Trusted) (backup.Manifest, error) {
+func (t *toolbox) dump(ctx context.Context, r *run, home tenants.Home, d backup.Dump, trusted backup.Trusted) (backup.Made, error) {
 	facts, err := t.prov.Facts(ctx, home.DatabaseID)
 	if err != nil {
-		return d.Manifest, err
+		return backup.Made{}, err
 	}
 	// Before the snapshot, never after it: nobody is promised more than there is.
 	d.Manifest.At, d.Manifest.LSN, d.Manifest.Server, d.Manifest.Size = facts.At.UTC(), facts.LSN, facts.Server, facts.Size
-	d.Locale, d.Settings = facts.Locale, facts.Settings
+	d.Locale, d.Settings, d.Counters = facts.Locale, facts.Settings, facts.Counters
 	if facts.Size > countAbove {
 		conn, err := t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
 		if err != nil {
-			return d.Manifest, err
+			return backup.Made{}, err
 		}
 		defer hangUp(ctx, conn)
 		d.Conn = conn
@@ -134,12 +134,12 @@ func (t *toolbox) beginBackup(ctx context.Context, r *run, store *backup.Store, 
 	return id, err
 }
 
-func completeBackup(ctx context.Context, tx pgx.Tx, m backup.Manifest) error {
+func completeBackup(ctx context.Context, tx pgx.Tx, m backup.Made) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE tenantry.backups
 		SET state = 'complete', key_id = $2, release = $3, taken_at = $4, bytes = $5, size = $6, tables = $7, rows = $8, server_version = $9,
-		    client_version = $10, manifest = $11, completed_at = now()
-		WHERE id = $1`, m.Backup, m.Key, m.Release, m.At, m.Data.Bytes+m.Contents.Bytes, m.Size, m.Tables, m.Rows, m.Server, m.Client, m)
+		    client_version = $10, manifest = $11, evidence = $12, completed_at = now()
+		WHERE id = $1`, m.Backup, m.Key, m.Release, m.At, m.Data.Bytes+m.Contents.Bytes, m.Size, m.Tables, m.Rows, m.Server, m.Client, m.Manifest, m.Evidence)
 	if err != nil {
 		return fmt.Errorf("record backup: %w", err)
 	}

@@ -97,7 +97,8 @@ func (t *toolbox) backupsByTenant(ctx context.Context) (map[string][]retention.B
 	outcomes := map[string]retention.Outcome{"verified": retention.Verified, "failed": retention.Failed}
 	byTenant := map[string][]retention.Backup{}
 	for _, b := range rows {
-		byTenant[b.TenantID] = append(byTenant[b.TenantID], retention.Backup{ID: b.ID, At: *b.TakenAt, Outcome: outcomes[b.Outcome], Held: b.HeldBy != nil})
+		byTenant[b.TenantID] = append(byTenant[b.TenantID],
+			retention.Backup{ID: b.ID, At: *b.TakenAt, Until: b.AsOf(), Outcome: outcomes[b.Outcome], Held: b.HeldBy != nil})
 	}
 	return byTenant, nil
 }

@@ -63,6 +63,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire},
 		{Kind: jobs.Check{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.check},
 		{Kind: jobs.Backup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.backup, Abandon: t.abandonBackup},
+		{Kind: jobs.CoverBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.coverBackups},
 		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.verifyBackup, Abandon: t.abandonVerification},
 		{Kind: jobs.Restore{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.restore, Abandon: t.abandonProvision},
 		{Kind: jobs.RestoreInPlace{}.Kind(), Timeout: backupTimeout, Work: t.restoreInPlace, Abandon: t.abandonSwap},

@@ -16,7 +16,7 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	c := group("backup", "Back up tenants, prove that it restores, and restore",
-		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
+		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupCover(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
@@ -172,6 +172,7 @@ func (a *app) backupShow() *cobra.Command {
 				{"rows", strconv.FormatInt(deref(b.Rows), 10)},
 				{"verified", b.Outcome + " " + moment(b.VerifiedAt)},
 				{"found", b.VerifyDetail},
+				{"unchanged", unchangedSince(b.UnchangedUntil)},
 				{"operation", deref(b.OperationID)},
 			}
 			if b.RestoreSeconds != nil {
@@ -275,6 +276,26 @@ rows, sequences and large objects with what was dumped, and drops it. A backup t
 		},
 	}
 	c.Flags().StringVar(&tenant, "tenant", "", "the newest backup of this `tenant`")
+	w.flags(c)
+	return c
+}
+
+func (a *app) backupCover() *cobra.Command {
+	var w waiting
+	c := &cobra.Command{
+		Use: "cover [TENANT]", Short: "Record which tenants have not changed since their newest verified backup", Args: cobra.MaximumNArgs(1),
+		Long: `Asks the nodes what they have counted of the changes in tenants' databases, and records of those that have not changed since their newest backup, if that is verified, up
+to when it is what they have. Nothing is dumped. The night begins with it by itself and then backs up the others only; the setting backup_unchanged says how old a backup
+may be that stands for a tenant, and 0 switches it off. The result (tenantry op show) says why the others need another backup.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			var cover jobs.CoverBackups
+			name := "fleet"
+			if len(args) == 1 {
+				cover.Only, name = args[0], args[0]
+			}
+			return a.submitEach(c, []string{name}, func(string) jobs.Args { return cover }, w)
+		},
+	}
 	w.flags(c)
 	return c
 }

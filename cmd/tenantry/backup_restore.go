@@ -131,7 +131,10 @@ func (a *app) backupBefore(ctx context.Context, tenant, at string) (string, erro
 	if !found {
 		return "", fmt.Errorf("tenant %s has no backup that was taken before %s: see tenantry backup list %s", t.Slug, when.UTC().Format(time.RFC3339), t.Slug)
 	}
-	_, _ = fmt.Fprintf(a.err, "backup %s was taken at %s (%s): what was written in the %s after it is not in it\n",
-		b.ID, b.TakenAt.UTC().Format(time.RFC3339), b.Outcome, when.Sub(*b.TakenAt).Round(time.Second))
+	lost := "what was written in the " + when.Sub(b.AsOf()).Round(time.Second).String() + " after it is not in it"
+	if !b.AsOf().Before(when) {
+		lost = "the tenant did not change until then, nothing is lost"
+	}
+	_, _ = fmt.Fprintf(a.err, "backup %s was taken at %s (%s): %s\n", b.ID, b.TakenAt.UTC().Format(time.RFC3339), b.Outcome, lost)
 	return b.ID, nil
 }

@@ -85,6 +85,13 @@ func (a *app) printBackupStatus(list []backup.Status, onlyLate bool) error {
 	return nil
 }
 
+func unchangedSince(until *time.Time) string {
+	if until == nil {
+		return ""
+	}
+	return "the tenant had not changed until " + moment(until)
+}
+
 func since(t *time.Time) string {
 	if t == nil {
 		return "never"

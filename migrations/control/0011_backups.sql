@@ -41,6 +41,9 @@ CREATE TABLE tenantry.backups (
   created_at      timestamptz NOT NULL DEFAULT now(),
   completed_at    timestamptz,
   deleted_at      timestamptz,
+  -- What shows that the tenant has not changed since (backup.Evidence); NULL is not known. unchanged_until is up to when it was known last.
+  evidence        jsonb,
+  unchanged_until timestamptz,
   -- Held: it stays whatever retention says, until it is released.
   held_by         text,
   held_for        text,
@@ -96,6 +99,7 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('verify_at_once',   '1',            'how many backups are verified at a time because their time has come; 0 is none'),
   ('verify_period',    '"168:00:00"',  'within how long each tenant''s newest backup is verified at the latest, as an interval'),
   ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
+  ('backup_unchanged', '"744:00:00"',  'how old the verified backup of a tenant that has not changed since may be for the night to make no other, as an interval; 0 is always'),
   ('retain_replaced',  '"168:00:00"',  'how long the database that a restore in place has replaced is kept, closed, so that it can be undone, as an interval'),
   ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
 
@@ -138,7 +142,8 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
      "node": {"type": "slug"}}'),
   ('undo_restore', 'provision', 'tenant', true, 12, false, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "confirm": {"type": "slug", "required": true}}'),
-  ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}');
+  ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}'),
+  ('cover_backups', 'backup', 'none', true, 5, true, '{}', '{"only": {"type": "tenant"}}');
 
 -- complete_backup finds a backup that can be restored.
 CREATE FUNCTION tenantry.complete_backup(p_backup text) RETURNS tenantry.backups
@@ -253,8 +258,28 @@ BEGIN
 END
 $$;
 
+-- covered_first asks, once a night, which tenants have not changed, and says whether that is answered. Who does not answer within half an hour is not waited for.
+CREATE FUNCTION tenantry.covered_first(p_slot timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_key text := 'night/' || to_char(p_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"');
+  v_op tenantry.operations;
+BEGIN
+  IF tenantry.setting('backup_unchanged')::interval = interval '0' THEN
+    RETURN true;
+  END IF;
+  SELECT o.* INTO v_op FROM tenantry.operations o WHERE o.kind = 'cover_backups' AND o.idempotency_key = v_key;
+  IF v_op.id IS NULL THEN
+    PERFORM tenantry.submit_as('cover_backups', '{}', v_key, false);
+    RETURN false;
+  END IF;
+  RETURN v_op.finished_at IS NOT NULL OR v_op.created_at < now() - interval '30 minutes';
+END
+$$;
+
 -- backups_due asks for the night's backups whose time has come, and returns how many. Each tenant has its own time within the spread, always the same:
--- a night that was missed is made up for as soon as a worker is there again, once.
+-- a night that was missed is made up for as soon as a worker is there again, once. Tenants that have not changed are not backed up again.
 CREATE FUNCTION tenantry.backups_due(p_slot timestamptz) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog
@@ -269,12 +294,18 @@ BEGIN
     RETURN 0;
   END IF;
   PERFORM set_config('tenantry.requested_by', 'tenantry', true);
+  IF NOT tenantry.covered_first(p_slot) THEN
+    RETURN 0;
+  END IF;
   FOR v_tenant IN
     SELECT t.id, 'night/' || t.id || '/' || to_char(p_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS key
     FROM tenantry.tenants t
     WHERE t.state = 'active' AND t.activated_at < p_slot
       AND p_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
-      AND NOT EXISTS (SELECT FROM tenantry.backups b WHERE b.tenant_id = t.id AND b.state = 'complete' AND b.taken_at >= p_slot)
+      AND NOT EXISTS (
+        -- What was committed within the last minutes before it is not counted yet.
+        SELECT FROM tenantry.backups b
+        WHERE b.tenant_id = t.id AND b.state = 'complete' AND (b.taken_at >= p_slot OR b.unchanged_until >= p_slot - interval '10 minutes'))
     ORDER BY t.id
   LOOP
     CONTINUE WHEN EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'backup' AND o.idempotency_key = v_tenant.key);

@@ -251,6 +251,8 @@ type Row struct {
 	VerifiedAt     *time.Time `db:"verified_at"     json:"verified_at"`
 	VerifyDetail   string     `db:"verify_detail"   json:"verify_detail,omitempty"`
 	RestoreSeconds *float32   `db:"restore_seconds" json:"restore_seconds"`
+	// UnchangedUntil is up to when the tenant is known not to have changed since: until then the backup is what it had.
+	UnchangedUntil *time.Time `db:"unchanged_until" json:"unchanged_until,omitempty"`
 	HeldBy         *string    `db:"held_by"         json:"held_by,omitempty"`
 	HeldFor        *string    `db:"held_for"        json:"held_for,omitempty"`
 	OperationID    *string    `db:"operation_id"    json:"operation_id"`
@@ -258,8 +260,16 @@ type Row struct {
 	Manifest       *Manifest  `db:"manifest"        json:"manifest,omitempty"`
 }
 
+// AsOf is up to when the backup is known to be what the tenant had. It must be complete.
+func (r Row) AsOf() time.Time {
+	if r.UnchangedUntil != nil && r.UnchangedUntil.After(*r.TakenAt) {
+		return *r.UnchangedUntil
+	}
+	return *r.TakenAt
+}
+
 const rowColumns = `b.id, b.tenant_id, t.slug AS tenant, b.state, b.store, b.release, b.taken_at, b.bytes, b.size, b.tables, b.rows, b.outcome, b.verified_at,
-  b.verify_detail, b.restore_seconds, b.held_by, b.held_for, b.operation_id, b.created_at`
+  b.verify_detail, b.restore_seconds, b.unchanged_until, b.held_by, b.held_for, b.operation_id, b.created_at`
 
 // Filter selects backups. The zero value selects every one that is complete.
 type Filter struct {

@@ -37,6 +37,8 @@ type Dump struct {
 	// Locale and Settings are the database's.
 	Locale   tenants.Locale
 	Settings []string
+	// Counters are those of before the snapshot.
+	Counters tenants.Counters
 
 	// Manifest is filled in but for what the dump tells.
 	Manifest Manifest
@@ -56,55 +58,75 @@ const manifestName = "manifest.json"
 // ManifestKey is where a backup's manifest lies.
 func ManifestKey(tenant, backup string) string { return Folder(tenant, backup) + manifestName }
 
+// Made is a backup that was made.
+type Made struct {
+	Manifest
+
+	// Evidence shows later that nothing has changed since; nil where an earlier attempt has made the backup, for what was counted before that is not known.
+	Evidence *Evidence
+}
+
 // Run makes the backup. With its manifest it is one; until then there is none, whatever lies in the store. An earlier attempt that came that far, and
 // could not tell, has made it: then its manifest is returned.
-func (d Dump) Run(ctx context.Context, trusted Trusted) (Manifest, error) {
-	m := d.Manifest
-	key := ManifestKey(m.Tenant, m.Backup)
-	if made, err := d.Store.Manifest(ctx, trusted, m.Tenant, m.Backup); !errors.Is(err, ErrNotThere) {
-		return made, err
+func (d Dump) Run(ctx context.Context, trusted Trusted) (Made, error) {
+	tenant, backup := d.Manifest.Tenant, d.Manifest.Backup
+	if m, err := d.Store.Manifest(ctx, trusted, tenant, backup); !errors.Is(err, ErrNotThere) {
+		return Made{Manifest: m}, err
 	}
+	ours, contents, err := d.write(ctx)
+	if err != nil {
+		return Made{}, err
+	}
+	atManifest.Hit(ctx)
+	// Also when it is another attempt's that was first.
+	m, err := d.Store.Manifest(ctx, trusted, tenant, backup)
+	if err != nil || m.Data.Key != ours.Data.Key {
+		return Made{Manifest: m}, err
+	}
+	return Made{m, &Evidence{Counters: d.Counters, Sequences: contents.Sequences, Settings: contents.Settings}}, nil
+}
+
+// write writes the objects, and the manifest last.
+func (d Dump) write(ctx context.Context) (Manifest, Contents, error) {
+	m, c := d.Manifest, Contents{Locale: d.Locale, Settings: d.Settings}
 	if err := d.Store.RefusesToReplace(ctx); err != nil {
-		return m, err
+		return m, c, err
 	}
 	tools, err := d.Tools.ForServer(m.Server/serverMajor, 0)
 	if err != nil {
-		return m, err
+		return m, c, err
 	}
 	m.Format, m.Client, m.Key = ManifestFormat, tools.Version, d.Key.ID
 	var s *snapshot
 	if d.Conn != nil {
 		if s, err = takeSnapshot(ctx, d.Conn, d.Target.Owner); err != nil {
-			return m, err
+			return m, c, err
 		}
 		defer s.close(ctx)
 	}
 	atSnapshot.Hit(ctx)
-	c := Contents{Locale: d.Locale, Settings: d.Settings}
 	if err := d.data(ctx, tools, s, &m, &c); err != nil {
-		return m, err
+		return m, c, err
 	}
 	atDataDone.Hit(ctx)
 	if err := d.contents(ctx, &m, c); err != nil {
-		return m, err
+		return m, c, err
 	}
 	atContents.Hit(ctx)
 	for _, o := range []Object{m.Data, m.Contents} {
 		if err := d.Store.check(ctx, o); err != nil {
-			return m, err
+			return m, c, err
 		}
 	}
 	raw, err := m.Sign(d.Sign)
 	if err != nil {
-		return m, err
+		return m, c, err
 	}
-	err = d.Store.WriteSmall(ctx, key, true, raw)
+	err = d.Store.WriteSmall(ctx, ManifestKey(m.Tenant, m.Backup), true, raw)
 	if err != nil && !Exists(err) {
-		return m, err
+		return m, c, err
 	}
-	atManifest.Hit(ctx)
-	// Also when it is another attempt's that was first.
-	return d.Store.Manifest(ctx, trusted, m.Tenant, m.Backup)
+	return m, c, nil
 }
 
 // serverMajor divides server_version_num into the major version and the rest.

@@ -12,7 +12,7 @@ import (
 type Status struct {
 	TenantID string `db:"tenant_id" json:"tenant_id"`
 	Tenant   string `db:"tenant"    json:"tenant"`
-	// Newest and Verified are when the newest backup, and the newest that is verified, were taken; nil is never.
+	// Newest and Verified are when the newest backup, and the newest that is verified, were taken, or up to when they are known to be what the tenant had; nil is never.
 	Newest   *time.Time `db:"newest"   json:"newest"`
 	Verified *time.Time `db:"verified" json:"verified"`
 	// Backups is how many are complete, Bytes what all of them take in the store.
@@ -34,7 +34,7 @@ SELECT t.id AS tenant_id, t.slug AS tenant, b.newest, b.verified, coalesce(b.bac
        coalesce(n.outcome = 'failed', false) OR coalesce(l.state = 'failed', false) AS failed
 FROM tenantry.tenants t
 LEFT JOIN LATERAL (
-  SELECT max(taken_at) AS newest, max(taken_at) FILTER (WHERE outcome = 'verified') AS verified, count(*)::integer AS backups, sum(bytes)::bigint AS bytes
+  SELECT max(greatest(taken_at, unchanged_until)) AS newest, max(greatest(taken_at, unchanged_until)) FILTER (WHERE outcome = 'verified') AS verified, count(*)::integer AS backups, sum(bytes)::bigint AS bytes
   FROM tenantry.backups WHERE tenant_id = t.id AND state = 'complete'
 ) b ON true
 LEFT JOIN LATERAL (

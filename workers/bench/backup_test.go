@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
@@ -167,6 +168,63 @@ func TestBenchSmallBackups(t *testing.T) {
 		fmt.Sprintf("%.2f", ratio), "≥ 0.85", ratio >= .85,
 	})
 	report(t, row{"the same", seconds(ours), "the same as a superuser, " + seconds(bare), fmt.Sprintf("%.2f", bare.Seconds()/ours.Seconds()), "–", true})
+}
+
+// A night in which nine of ten tenants have not changed, against one in which each is dumped.
+func TestBenchNight(t *testing.T) {
+	n := size(200, 10)
+	f := fleettest.New(t)
+	f.Node(t, "n1")
+	control := func(sql string) {
+		_, err := f.Pool.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	control(`UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
+	f.Worker(t)
+	ids := make([]string, n)
+	for i := range ids {
+		made, err := f.Jobs.CreateTenant(t.Context(), jobs.Provision{Slug: fmt.Sprintf("night-%d", i)}, nil)
+		require.NoError(t, err)
+		f.Succeeds(t, made.OperationID)
+		ids[i] = made.TenantID
+	}
+	back := func(which []string) {
+		t.Helper()
+		args := make([]jobs.Args, len(which))
+		for i, id := range which {
+			args[i] = jobs.Backup{Tenant: id}
+		}
+		ops, err := f.Jobs.SubmitMany(t.Context(), args, nil)
+		require.NoError(t, err)
+		for _, id := range ops {
+			f.Succeeds(t, id)
+		}
+	}
+	<-time.After(2 * time.Second) // all that provisioning did is counted
+	begun := time.Now()
+	back(ids)
+	all := time.Since(begun)
+	control(`UPDATE tenantry.backups SET outcome = 'verified', verified_at = now(), taken_at = taken_at - interval '1 hour'`)
+	for i := range n / 10 {
+		conn := f.Connect(t, fmt.Sprintf("night-%d", i), tenants.RoleApp)
+		_, err := conn.Exec(t.Context(), `INSERT INTO customers (name, email) VALUES ('new', 'new@example.com')`)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(t.Context()))
+	}
+	<-time.After(time.Second)
+	begun = time.Now()
+	f.Do(t, jobs.CoverBackups{})
+	rows, err := f.Pool.Query(t.Context(), `SELECT tenant_id FROM tenantry.backups WHERE unchanged_until IS NULL`)
+	require.NoError(t, err)
+	left, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Len(t, left, n/10)
+	back(left)
+	some := time.Since(begun)
+	ratio := all.Seconds() / some.Seconds()
+	report(t, row{
+		fmt.Sprintf("a night in which %d of %d tenants have changed", n/10, n), seconds(some), "dumping all, " + seconds(all), fmt.Sprintf("%.1f", ratio), "≥ 5", ratio >= 5,
+	})
 }
 
 // dumpAll dumps databases under xargs: a line each of its name, its URL, and one more argument.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -108,6 +109,11 @@ func backupKinds() []kind {
 			tenant: tenants.StateActive, database: "assigned",
 		},
 		{
+			name: "cover", points: passing(pointsOfChange, []string{"cover.recorded"}, pointsOfEnd), need: needUnchanged,
+			ask:      asking(func(slug string) jobs.Args { return jobs.CoverBackups{Only: slug} }),
+			database: "assigned", after: isCovered,
+		},
+		{
 			name: "expire", points: passing(pointsOfExpire, pointsOfEnd), need: needExpiring,
 			ask: func(t *testing.T, s *crashtest.Scene, _, _ string) string {
 				t.Helper()
@@ -144,6 +150,21 @@ func needBackups(t *testing.T, s *crashtest.Scene, names []string) {
 	noVerifying(t, s)
 	needTenants(t, s, names)
 	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Backup{Tenant: name}) })
+}
+
+// needUnchanged makes tenants that have not changed since their backup, as if that were an hour old and verified.
+func needUnchanged(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	noVerifying(t, s)
+	needTenants(t, s, names)
+	<-time.After(2 * time.Second) // what provisioning has changed is counted by then
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Backup{Tenant: name}) })
+	control(t, s, `UPDATE tenantry.backups SET outcome = 'verified', verified_at = now(), taken_at = taken_at - interval '1 hour'`)
+}
+
+func isCovered(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	require.True(t, value[bool](t, s, `SELECT unchanged_until > taken_at FROM tenantry.backups WHERE id = $1`, backupOf(t, s, name)))
 }
 
 func noVerifying(t *testing.T, s *crashtest.Scene) {

@@ -88,7 +88,7 @@ SELECT
             'oldest', coalesce(greatest(0, extract(epoch FROM now() - min(coalesce(b.verified, t.activated_at, t.created_at)))), 0))
    FROM tenantry.tenants t
    LEFT JOIN LATERAL (
-     SELECT max(taken_at) FILTER (WHERE outcome = 'verified') AS verified,
+     SELECT max(greatest(taken_at, unchanged_until)) FILTER (WHERE outcome = 'verified') AS verified,
             max(taken_at) FILTER (WHERE outcome = 'failed') = max(taken_at) AS failed
      FROM tenantry.backups
      WHERE tenant_id = t.id AND state = 'complete'

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/provision"
+	"github.com/avenit/tenantry/workers/fleettest"
+)
+
+// A server that was stopped counts on, and one that crashed has begun anew: what it had counted is lost, and that is seen.
+func TestCountersAfterACrash(t *testing.T) {
+	t.Parallel()
+	server := privateServer(t)
+	f := fleettest.New(t)
+	f.NodeAt(t, server.URL("postgres"), "n1")
+	f.Worker(t)
+	f.Do(t, jobs.Provision{Slug: "acme"})
+	admin := provision.NewAdmin(f.Registry, 2)
+	t.Cleanup(admin.Close)
+	prov := provision.New(f.Registry, admin, nil)
+	db, err := f.Registry.DatabaseOf(t.Context(), f.Tenant(t, "acme").ID)
+	require.NoError(t, err)
+	counters := func() (c tenants.Counters) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			facts, err := prov.Facts(t.Context(), db.ID)
+			c = facts.Counters
+			return err == nil
+		}, 30*time.Second, 50*time.Millisecond)
+		return c
+	}
+	require.Eventually(t, func() bool { // until all that provisioning did is counted
+		before := counters()
+		<-time.After(1500 * time.Millisecond)
+		return before.Changed(counters()) == ""
+	}, 30*time.Second, time.Millisecond)
+	before := counters()
+	require.NoError(t, server.Restart(t.Context()))
+	require.Empty(t, before.Changed(counters()), "it was stopped")
+
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }() // it is broken by then
+	require.NoError(t, syscall.Kill(int(conn.PgConn().PID()), syscall.SIGKILL))
+	require.Eventually(t, func() bool { return conn.Ping(t.Context()) != nil }, 10*time.Second, 10*time.Millisecond)
+	require.Contains(t, before.Changed(counters()), "anew", "a session was killed: all are, and the server recovers")
+
+	before = counters()
+	require.NoError(t, server.Kill(t.Context()))
+	require.NoError(t, server.Restart(t.Context()))
+	require.Contains(t, before.Changed(counters()), "anew", "it was killed")
+}

@@ -1,0 +1,204 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+	"github.com/avenit/tenantry/tenants/provision"
+)
+
+var atCovered = crashpoint.New("cover.recorded")
+
+const (
+	// coverParallel is how many databases are looked into at a time.
+	coverParallel = 4
+	// countedWithin is how recent it must be that a tenant is known not to have changed: tenantry.backups_due does without a backup then.
+	countedWithin = 10 * time.Minute
+	// mostChanged is how many tenants the result names.
+	mostChanged = 100
+)
+
+// covered is the result of looking which tenants have not changed.
+type covered struct {
+	// Tenants are those whose newest backup is verified and may stand for them, Covered those of them that have not changed since.
+	Tenants int `json:"tenants"`
+	Covered int `json:"covered"`
+	// Changed says of the others why they need another backup, of the first hundred.
+	Changed []changed `json:"changed"`
+}
+
+type changed struct {
+	Tenant string `json:"tenant"`
+	Why    string `json:"why"`
+}
+
+// coverBackups records of tenants that have not changed since their newest backup, and that is verified, up to when that is known. Nothing is dumped.
+func (t *toolbox) coverBackups(ctx context.Context, r *run) (done, error) {
+	a, err := args[jobs.CoverBackups](r)
+	if err != nil {
+		return done{}, err
+	}
+	store, err := t.vault.openStore(ctx)
+	if err != nil {
+		return done{}, err
+	}
+	bases, err := t.vault.catalog.Bases(ctx, store.URL(), a.Only)
+	if err != nil {
+		return done{}, err
+	}
+	if len(bases) == 0 && a.Only != "" {
+		tenant, err := t.reg.Tenant(ctx, a.Only)
+		if err != nil {
+			return done{}, err
+		}
+		why := "its newest backup is not verified, older than the setting backup_unchanged, in another store, or of another database"
+		return done{result: covered{Changed: []changed{{tenant.Slug, why}}}}, nil
+	}
+	progress, stop := t.reportProgress(ctx, r)
+	defer stop()
+	c := coverer{toolbox: t, run: r, result: covered{Tenants: len(bases), Changed: []changed{}}, progress: progress}
+	byNode := map[string][]backup.Base{}
+	for _, b := range bases {
+		byNode[b.NodeID] = append(byNode[b.NodeID], b)
+	}
+	group, within := errgroup.WithContext(ctx)
+	for id, list := range byNode {
+		group.Go(func() error { return c.node(within, id, list) })
+	}
+	if err := group.Wait(); err != nil {
+		return done{}, err
+	}
+	return done{result: c.result}, nil
+}
+
+// coverer is one attempt of it.
+type coverer struct {
+	*toolbox
+
+	run      *run
+	progress func(done, total int64, what string)
+
+	mu     sync.Mutex
+	looked int
+	result covered
+}
+
+// say counts a tenant: why is "" for one that is covered.
+func (c *coverer) say(b backup.Base, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked++
+	switch {
+	case why == "":
+		c.result.Covered++
+	case len(c.result.Changed) < mostChanged:
+		c.result.Changed = append(c.result.Changed, changed{b.Tenant, why})
+	}
+	c.progress(int64(c.looked), int64(c.result.Tenants), "look for changes")
+}
+
+// node looks at the tenants of one node. An error is one of the control database, or the run's end: what a node does not answer asks for backups.
+func (c *coverer) node(ctx context.Context, id string, bases []backup.Base) error {
+	node, err := c.reg.Node(ctx, id)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(bases))
+	for i, b := range bases {
+		names[i] = b.Database
+	}
+	list, err := c.prov.Counted(ctx, node, names)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	of := map[string]provision.Counted{}
+	for _, one := range list {
+		of[one.Name] = one
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(coverParallel)
+	for _, b := range bases {
+		now, known := of[b.Database]
+		if !known {
+			c.say(b, fmt.Sprintf("node %s does not say what it has counted", node.Name))
+			continue
+		}
+		if why := changedSince(b, now); why != "" {
+			c.say(b, why)
+			continue
+		}
+		group.Go(func() error { return c.cover(ctx, b, *now.Until) })
+	}
+	return group.Wait()
+}
+
+// changedSince says why a tenant may have changed since a backup, by what its node has counted; "" is that it has not, but for its sequences.
+func changedSince(b backup.Base, now provision.Counted) string {
+	if b.Evidence == nil {
+		return "what was counted before its newest backup is not known"
+	}
+	if why := b.Evidence.Changed(now.Counters, now.Settings); why != "" {
+		return why
+	}
+	if now.Until == nil || now.At.Sub(*now.Until) > countedWithin || !now.Until.After(b.At) {
+		return "a session is busy in it, and it is not known yet what that has changed"
+	}
+	return ""
+}
+
+// cover looks at a tenant's sequences and records that it has not changed.
+func (c *coverer) cover(ctx context.Context, b backup.Base, until time.Time) error {
+	why, err := c.sequencesChanged(ctx, b)
+	if ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		why = "its sequences cannot be read: " + clean(err.Error())
+	}
+	if why == "" {
+		stands := false
+		err := c.run.change(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+			stands, err = b.Cover(ctx, tx, until)
+			return err
+		})
+		atCovered.Hit(ctx)
+		if err != nil {
+			return err
+		}
+		if !stands {
+			why = "meanwhile its backup does not stand for it any more"
+		}
+	}
+	c.say(b, why)
+	return nil
+}
+
+func (c *coverer) sequencesChanged(ctx context.Context, b backup.Base) (string, error) {
+	if len(b.Evidence.Sequences) == 0 {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	home, err := c.reg.Home(ctx, b.TenantID, tenants.RoleMigrator)
+	if err != nil {
+		return "", err
+	}
+	if home.DatabaseID != b.DatabaseID {
+		return "it lives in another database by now", nil
+	}
+	conn, err := c.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, c.run)
+	if err != nil {
+		return "", err
+	}
+	defer hangUp(ctx, conn)
+	return b.Evidence.SequencesChanged(ctx, conn, home.Database().Owner())
+}
