@@ -12,6 +12,7 @@ import (
 	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
+	"github.com/avenit/tenantry/tenants/backup/retention"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
@@ -110,6 +111,47 @@ func TestExpire(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(strings.TrimPrefix(f.BackupURL, "file://"), "tenants", "*", gone, "*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// A tenant's own policy counts alone; of those for its labels the one that keeps more; the setting is for the others.
+func TestExpireByPolicies(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	execControl(t, f, `UPDATE tenantry.settings SET value = '{"last": 1}' WHERE key = 'backup_retention'`)
+	f.Do(t, jobs.Provision{Slug: "large", Labels: map[string]string{"plan": "enterprise", "region": "eu"}})
+	f.Do(t, jobs.Provision{Slug: "own", Labels: map[string]string{"plan": "enterprise"}})
+	slugs := []string{"acme", "large", "own"}
+	for _, slug := range slugs {
+		for range 4 {
+			f.Do(t, jobs.Backup{Tenant: slug})
+		}
+	}
+	execControl(t, f, `UPDATE tenantry.backups SET outcome = 'verified'`)
+	catalog := backup.NewCatalog(f.Registry)
+	for _, r := range []retention.Rule{
+		{Labels: map[string]string{"plan": "enterprise"}, Policy: retention.Policy{Last: 1}},
+		{Labels: map[string]string{"plan": "enterprise"}, Policy: retention.Policy{Last: 2}}, // instead of that
+		{Labels: map[string]string{"region": "eu"}, Policy: retention.Policy{Last: 3}},
+		{Tenant: f.Tenant(t, "own").ID, Policy: retention.Policy{Last: 4}},
+	} {
+		require.NoError(t, catalog.SetRule(t.Context(), r))
+	}
+	kept := func() (n []int) {
+		t.Helper()
+		f.Do(t, jobs.ExpireBackups{})
+		for _, slug := range slugs {
+			n = append(n, scan[int](t, f, `SELECT count(*) FROM tenantry.backups WHERE tenant_id = $1 AND state = 'complete'`, f.Tenant(t, slug).ID))
+		}
+		return n
+	}
+	require.Equal(t, []int{1, 3, 4}, kept())
+	require.NoError(t, catalog.UnsetRule(t.Context(), retention.Rule{Tenant: f.Tenant(t, "own").ID}))
+	require.NoError(t, catalog.UnsetRule(t.Context(), retention.Rule{Labels: map[string]string{"region": "eu"}}))
+	require.Equal(t, []int{1, 2, 2}, kept())
+	require.ErrorIs(t, catalog.UnsetRule(t.Context(), retention.Rule{Labels: map[string]string{"region": "eu"}}), backup.ErrNoRule)
+	require.Error(t, catalog.SetRule(t.Context(), retention.Rule{Tenant: f.Tenant(t, "own").ID, Policy: retention.Policy{Last: -1}}))
+	_, err := f.Pool.Exec(t.Context(), `INSERT INTO tenantry.retention (labels, policy) VALUES ('{"a": "b"}', '{"lats": 3}')`)
+	require.ErrorContains(t, err, "lats")
 }
 
 // TestPurgeErases: of a purged tenant nothing is left in the store, nobody can read a kept copy, and a certificate says so, every byte of it signed.

@@ -15,10 +15,10 @@ import (
 	"github.com/avenit/tenantry/workers/fleettest"
 )
 
-// cover asks what the night asks first: "" is that the tenant has not changed.
-func cover(t *testing.T, f *fleettest.Fleet, tenant string) (why string) {
+// cover asks of acme what the night asks first: "" is that it has not changed.
+func cover(t *testing.T, f *fleettest.Fleet) (why string) {
 	t.Helper()
-	op := f.Do(t, jobs.CoverBackups{Only: tenant})
+	op := f.Do(t, jobs.CoverBackups{Only: "acme"})
 	var got struct {
 		Covered int
 		Changed []struct{ Tenant, Why string }
@@ -29,7 +29,7 @@ func cover(t *testing.T, f *fleettest.Fleet, tenant string) (why string) {
 		return ""
 	}
 	require.Len(t, got.Changed, 1)
-	require.Equal(t, tenant, got.Changed[0].Tenant)
+	require.Equal(t, "acme", got.Changed[0].Tenant)
 	require.NotEmpty(t, got.Changed[0].Why)
 	return got.Changed[0].Why
 }
@@ -42,7 +42,7 @@ func settle(t *testing.T, f *fleettest.Fleet) (base string) {
 		base = newestBackup(t, f).ID
 		f.Do(t, jobs.VerifyBackup{Backup: base})
 		execControl(t, f, `UPDATE tenantry.backups SET taken_at = CASE WHEN id = $1 THEN now() - interval '1 hour' ELSE taken_at - interval '1 day' END WHERE state = 'complete'`, base)
-		return cover(t, f, "acme") == ""
+		return cover(t, f) == ""
 	}, 2*time.Minute, time.Millisecond)
 	return base
 }
@@ -70,11 +70,11 @@ func TestUnchangedTenantsAreCovered(t *testing.T) {
 	t.Parallel()
 	f := backupFleet(t)
 	changeAndLeave(t, f, "acme", `CREATE SEQUENCE numbers; CREATE SEQUENCE set_later; CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM customers`)
-	require.Contains(t, cover(t, f, "acme"), "not verified")
+	require.Contains(t, cover(t, f), "not verified")
 	base := settle(t, f)
 	f.Connect(t, "acme", tenants.RoleApp) // a session that rests
 	begun := time.Now()
-	require.Empty(t, cover(t, f, "acme"))
+	require.Empty(t, cover(t, f))
 	until := scan[time.Time](t, f, `SELECT unchanged_until FROM tenantry.backups WHERE id = $1`, base)
 	require.Less(t, until, begun.Add(-time.Minute), "what was committed within the last minute may not be counted yet")
 	require.Greater(t, until, begun.Add(-2*time.Minute))
@@ -97,11 +97,11 @@ func TestUnchangedTenantsAreCovered(t *testing.T) {
 		`ALTER DATABASE ` + f.Tenant(t, "acme").Database + ` SET search_path = 'public'`,
 	} {
 		changeAndLeave(t, f, "acme", change)
-		require.NotEmpty(t, cover(t, f, "acme"), change)
+		require.NotEmpty(t, cover(t, f), change)
 		settle(t, f)
 	}
 	execControl(t, f, `UPDATE tenantry.settings SET value = '"0"' WHERE key = 'backup_unchanged'`)
-	require.NotEmpty(t, cover(t, f, "acme"), "switched off")
+	require.NotEmpty(t, cover(t, f), "switched off")
 	op := f.Ends(t, f.Submit(t, jobs.CoverBackups{Only: "nobody"}))
 	require.Equal(t, jobs.StateFailed, op.State)
 	require.Contains(t, op.Error.Message, "nobody")
@@ -129,10 +129,10 @@ func TestUnchangedWhileASessionIsBusy(t *testing.T) {
 		err := app.QueryRow(t.Context(), `SELECT count(*) FROM customers WHERE name = 'late'`).Scan(&n)
 		return err == nil && n == 1
 	}, 10*time.Second, 5*time.Millisecond, "it has committed")
-	require.Empty(t, cover(t, f, "acme"), "it is not counted yet")
+	require.Empty(t, cover(t, f), "it is not counted yet")
 	require.Less(t, scan[time.Time](t, f, `SELECT unchanged_until FROM tenantry.backups WHERE id = $1`, base), began.Add(-time.Minute))
 	require.NoError(t, <-ended)
-	require.Eventually(t, func() bool { return cover(t, f, "acme") != "" }, 20*time.Second, 100*time.Millisecond, "it is counted by now")
+	require.Eventually(t, func() bool { return cover(t, f) != "" }, 20*time.Second, 100*time.Millisecond, "it is counted by now")
 }
 
 // The night: first it is looked who has not changed, then the others are backed up, each once.

@@ -2,12 +2,12 @@ package workers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/backup/retention"
 	"github.com/avenit/tenantry/tenants/crashpoint"
@@ -30,28 +30,12 @@ func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	policy, err := t.retentionPolicy(ctx)
-	if err != nil {
-		return done{}, err
-	}
 	if err := r.Step(ctx, "decide", 0, 0); err != nil {
 		return done{}, err
 	}
-	byTenant, err := t.backupsByTenant(ctx)
-	if err != nil {
-		return done{}, err
-	}
 	var result expired
-	for _, list := range byTenant {
-		for _, v := range retention.Decide(policy, list, time.UTC) {
-			if v.Keep() {
-				result.Kept++
-				continue
-			}
-			if err := t.letExpire(ctx, r, v.ID); err != nil {
-				return done{}, err
-			}
-		}
+	if result.Kept, err = t.decide(ctx, r); err != nil {
+		return done{}, err
 	}
 	if err := r.Step(ctx, "delete", 0, 0); err != nil {
 		return done{}, err
@@ -77,30 +61,41 @@ func (t *toolbox) expireBackups(ctx context.Context, r *run) (done, error) {
 	return done{result: result}, nil
 }
 
-func (t *toolbox) retentionPolicy(ctx context.Context) (retention.Policy, error) {
-	var p retention.Policy
-	text, err := t.reg.Setting(ctx, "backup_retention")
+// decide marks what retention does not keep, and returns how many backups stay.
+func (t *toolbox) decide(ctx context.Context, r *run) (kept int, err error) {
+	rules, err := t.vault.catalog.Rules(ctx)
 	if err != nil {
-		return p, err
+		return 0, err
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return p, fmt.Errorf("setting backup_retention: %w", err)
+	all, err := t.reg.Tenants(ctx, tenants.TenantFilter{States: tenants.States()})
+	if err != nil {
+		return 0, err
 	}
-	return p, p.Validate()
-}
-
-func (t *toolbox) backupsByTenant(ctx context.Context) (map[string][]retention.Backup, error) {
 	rows, err := t.vault.catalog.List(ctx, backup.Filter{})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	outcomes := map[string]retention.Outcome{"verified": retention.Verified, "failed": retention.Failed}
+	labels := map[string]map[string]string{}
+	for _, tenant := range all {
+		labels[tenant.ID] = tenant.Labels
+	}
 	byTenant := map[string][]retention.Backup{}
 	for _, b := range rows {
-		byTenant[b.TenantID] = append(byTenant[b.TenantID],
-			retention.Backup{ID: b.ID, At: *b.TakenAt, Until: b.AsOf(), Outcome: outcomes[b.Outcome], Held: b.HeldBy != nil})
+		byTenant[b.TenantID] = append(byTenant[b.TenantID], b.Retained())
 	}
-	return byTenant, nil
+	for tenant, list := range byTenant {
+		policy, _ := rules.For(tenant, labels[tenant])
+		for _, v := range retention.Decide(policy, list, time.UTC) {
+			if v.Keep() {
+				kept++
+				continue
+			}
+			if err := t.letExpire(ctx, r, v.ID); err != nil {
+				return kept, err
+			}
+		}
+	}
+	return kept, nil
 }
 
 // letExpire marks a backup, unless somebody holds it or works with it by now. What is marked is deleted, by this attempt or another.

@@ -16,7 +16,7 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	c := group("backup", "Back up tenants, prove that it restores, and restore",
-		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupCover(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupStatus(),
+		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupCover(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupRetention(), a.backupStatus(),
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
@@ -304,7 +304,7 @@ func (a *app) backupExpire() *cobra.Command {
 	var w waiting
 	c := &cobra.Command{
 		Use: "expire", Short: "Delete the backups that retention does not keep", Args: cobra.NoArgs,
-		Long: `Deletes the backups that the setting backup_retention does not keep, as the schedule expire_schedule does by itself. What is held, the newest
+		Long: `Deletes the backups that the setting backup_retention and the policies of tenantry backup retention do not keep, as the schedule expire_schedule does by itself. What is held, the newest
 backup that was verified, and what is newer than that never go. What backups that never became one have left in the store goes too.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.submitEach(c, []string{"fleet"}, func(string) jobs.Args { return jobs.ExpireBackups{} }, w)

@@ -103,6 +103,29 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('retain_replaced',  '"168:00:00"',  'how long the database that a restore in place has replaced is kept, closed, so that it can be undone, as an interval'),
   ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
 
+-- How long backups are kept, of one tenant or of all with some labels. Of the others the setting backup_retention says it.
+CREATE TABLE tenantry.retention (
+  tenant_id  text REFERENCES tenantry.tenants,
+  labels     jsonb,
+  policy     jsonb NOT NULL,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  CHECK ((tenant_id IS NULL) <> (labels IS NULL)),
+  CHECK (labels <> '{}')
+);
+CREATE UNIQUE INDEX retention_of ON tenantry.retention (coalesce(tenant_id, ''), coalesce(labels, '{}'));
+
+CREATE FUNCTION tenantry.check_retention_rule() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+BEGIN
+  PERFORM tenantry.check_retention('policy', NEW.policy);
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER check_retention_rule BEFORE INSERT OR UPDATE ON tenantry.retention
+  FOR EACH ROW EXECUTE FUNCTION tenantry.check_retention_rule();
+
 -- A tenant's database is replaced: by one that a backup was restored into, or, to undo that, by the one that it had before.
 CREATE TABLE tenantry.swaps (
   operation_id    text PRIMARY KEY,

@@ -30,15 +30,21 @@ const Most = 10_000
 
 // Validate refuses a policy that makes no sense; its error names the field, the value and the fix.
 func (p Policy) Validate() error {
-	for _, f := range []struct {
-		name  string
-		value int
-	}{{"last", p.Last}, {"daily", p.Daily}, {"weekly", p.Weekly}, {"monthly", p.Monthly}, {"yearly", p.Yearly}} {
+	for _, f := range p.fields() {
 		if f.value < 0 || f.value > Most {
 			return fmt.Errorf("%s: %d is not from 0 to %d: give how many are kept", f.name, f.value, Most)
 		}
 	}
 	return nil
+}
+
+type field struct {
+	name  string
+	value int
+}
+
+func (p Policy) fields() []field {
+	return []field{{"last", p.Last}, {"daily", p.Daily}, {"weekly", p.Weekly}, {"monthly", p.Monthly}, {"yearly", p.Yearly}}
 }
 
 // Outcome is what verifying a backup has shown.
