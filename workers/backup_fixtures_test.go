@@ -1,8 +1,10 @@
 package workers_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -96,9 +98,12 @@ line" integer);
 			CREATE TABLE late (a integer); INSERT INTO late VALUES (-1); ALTER TABLE late ADD CHECK (a > 0) NOT VALID; ALTER TABLE u REPLICA IDENTITY FULL; ALTER TABLE u ALTER c SET STORAGE external, ALTER c SET STATISTICS 7; ALTER TABLE u SET (fillfactor = 50);
 			CREATE PUBLICATION pub FOR TABLE fk;`},
 		{name: "many tables", owner: `
-			DO $$ BEGIN FOR i IN 1..500 LOOP EXECUTE format('CREATE TABLE many_%s (id integer PRIMARY KEY, note text)', i); EXECUTE format('INSERT INTO many_%s VALUES (%s, %L)', i, i, i); END LOOP; END $$;`},
+			DO $$ BEGIN FOR i IN 1..` + manyTables() + ` LOOP EXECUTE format('CREATE TABLE many_%s (id integer PRIMARY KEY, note text)', i); EXECUTE format('INSERT INTO many_%s VALUES (%s, %L)', i, i, i); END LOOP; END $$;`},
 	}
 }
+
+// manyTables is how many the fixture of that name has: MANY_TABLES, or 500.
+func manyTables() string { return cmp.Or(os.Getenv("MANY_TABLES"), "500") }
 
 // TestBackupRoundTrip: what comes back is what was there, for pg_dump as well, which is asked of both.
 func TestBackupRoundTrip(t *testing.T) {

@@ -1,9 +1,13 @@
 package workers_test
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +92,53 @@ func TestBackupShowsNothing(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, 5, objects, "manifest, contents, data, the tenant's key, the key that signs")
+}
+
+// A database that changes while it is dumped: the backup is one instant of it. Money goes from one table to another, and there is always the same of it.
+func TestBackupWhileItChanges(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	owner := f.Connect(t, "acme", tenants.RoleMigrator)
+	execIn(t, owner, "SET ROLE "+f.Tenant(t, "acme").Database+`_owner;
+		CREATE TABLE a_first (id integer PRIMARY KEY, money bigint NOT NULL);
+		CREATE TABLE b_between AS SELECT i AS id, repeat('x', 200) AS filler FROM generate_series(1, 100000) i;
+		CREATE TABLE c_last (id integer PRIMARY KEY, money bigint NOT NULL);
+		INSERT INTO a_first SELECT i, 1000 FROM generate_series(1, 50) i;
+		INSERT INTO c_last SELECT i, 1000 FROM generate_series(1, 50) i`)
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	var moved atomic.Int64
+	for range 2 {
+		conn := f.Connect(t, "acme", tenants.RoleApp)
+		writers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				from, to := "a_first", "c_last"
+				if i%3 == 0 {
+					from, to = to, from
+				}
+				_, err := conn.Exec(context.WithoutCancel(ctx), fmt.Sprintf(`
+					WITH taken AS (UPDATE %s SET money = money - 1 WHERE id = $1)
+					UPDATE %s SET money = money + 1 WHERE id = $1`, from, to), 1+i%50)
+				if err == nil {
+					moved.Add(1)
+				}
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return moved.Load() > 10 }, 10*time.Second, time.Millisecond)
+	before := moved.Load()
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	during := moved.Load() - before
+	stop()
+	writers.Wait()
+	require.Greater(t, during, int64(10), "it changed meanwhile")
+	made := newestBackup(t, f)
+	f.Do(t, jobs.VerifyBackup{Backup: made.ID})
+	f.Do(t, jobs.Restore{Backup: made.ID, To: "acme-2"})
+	var sum int
+	require.NoError(t, f.Connect(t, "acme-2", tenants.RoleApp).QueryRow(t.Context(), `
+		SELECT (SELECT sum(money) FROM a_first) + (SELECT sum(money) FROM c_last)`).Scan(&sum))
+	require.Equal(t, 100*1000, sum)
 }
 
 // TestExpire: what retention does not keep is gone from the store, and what failed backups have left.
