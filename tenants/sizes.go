@@ -39,7 +39,7 @@ func ReadSizes(ctx context.Context, q Querier) (Sizes, error) {
 		LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
 		LEFT JOIN pg_index x ON x.indrelid = c.oid
 		LEFT JOIN pg_class i ON i.oid = x.indexrelid
-		WHERE c.relkind IN ('r', 'm') AND n.nspname <> ALL ('{pg_catalog,information_schema,pg_toast,_tenantry}') AND n.nspname NOT LIKE 'pg\_temp%'
+		WHERE c.relkind IN ('r', 'm') AND n.nspname <> ALL ('{pg_catalog,information_schema,pg_toast,_tenantry}') AND n.nspname !~ '^(pg_temp|_tenantry_restored_)'
 		GROUP BY n.nspname, c.relname, c.reltuples, c.relpages, t.relpages
 		ORDER BY bytes DESC, schema, "table"
 		LIMIT $1`, MostTables)

@@ -37,7 +37,7 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p')
-  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_tenantry')
+  AND n.nspname !~ '^(pg_|_tenantry_restored_)' AND n.nspname NOT IN ('information_schema', '_tenantry')
   AND c.relname = ANY ($1)
   AND ($2 = '' OR n.nspname = $2)
 GROUP BY n.nspname, c.relname

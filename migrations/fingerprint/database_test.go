@@ -141,7 +141,7 @@ var restrict = regexp.MustCompile(`(?m)^\\(un)?restrict .*\n`)
 func (db *database) dump(t testing.TB) string {
 	t.Helper()
 	config := db.server.config
-	cmd := exec.CommandContext(t.Context(), "pg_dump", "-s", "-N", "_tenantry", db.name)
+	cmd := exec.CommandContext(t.Context(), "pg_dump", "-s", "-N", "_tenantry", "-N", "_tenantry_restored_*", db.name)
 	cmd.Env = append(os.Environ(), "PGHOST="+config.Host, fmt.Sprintf("PGPORT=%d", config.Port), "PGUSER="+config.User, "PGPASSWORD="+config.Password)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems

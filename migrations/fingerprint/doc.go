@@ -20,6 +20,6 @@
 //   - What is the server's is left out: an extension's version, comment and members, and the version of a collation's library.
 //   - The order in which grants, storage options and the roles of a policy were given is left out.
 //   - Options of user mappings, which are secrets, subscriptions, large objects, and privileges on single columns of what came with the server are
-//     left out; so is what Tenantry keeps in its schema _tenantry.
+//     left out; so is what Tenantry keeps in its schema _tenantry, and in those that begin with _tenantry_restored_: tables of a backup, for a look.
 //   - What is not in the database is left out by both: roles, tablespaces, the database's own settings and grants.
 package fingerprint

@@ -15,7 +15,7 @@ type Options struct {
 	// Roles gives roles placeholders, such as "t_4f…_owner": "{owner}", so that databases with roles of their own read alike.
 	Roles map[string]string
 	// Ignore lists relations to leave out with all that belongs to them, qualified and written as in SQL: public.goose_db_version, public."Log".
-	// The schema _tenantry is always left out.
+	// The schema _tenantry and those that begin with _tenantry_restored_ are always left out.
 	Ignore []string
 }
 

@@ -55,6 +55,14 @@ func TestSame(t *testing.T) {
 			`CREATE SEQUENCE _tenantry.s`,
 			`CREATE TYPE _tenantry.e AS ENUM ('x')`,
 		},
+		"tables of a backup, for a look": {
+			`CREATE SCHEMA _tenantry_restored_20261127t180000_90abcdef`,
+			`COMMENT ON SCHEMA _tenantry_restored_20261127t180000_90abcdef IS '{}'`,
+			`GRANT USAGE ON SCHEMA _tenantry_restored_20261127t180000_90abcdef TO {app}`,
+			`CREATE TABLE _tenantry_restored_20261127t180000_90abcdef.customers (a integer, b text)`,
+			`GRANT SELECT ON _tenantry_restored_20261127t180000_90abcdef.customers TO {app}`,
+			`CREATE INDEX by_a ON _tenantry_restored_20261127t180000_90abcdef.customers (a)`,
+		},
 		"temporary tables": {
 			`CREATE TEMPORARY TABLE scratch (a integer)`,
 		},

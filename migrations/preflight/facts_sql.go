@@ -40,8 +40,8 @@ CROSS JOIN LATERAL (
   ) x ON true
 ) f`
 
-// ours leaves out the system's schemas and the history's.
-const ours = ` n.nspname <> ALL ('{pg_catalog,information_schema,pg_toast,_tenantry}') AND n.nspname !~ '^pg_temp' `
+// ours leaves out the system's schemas, the history's, and tables of a backup that are there for a look.
+const ours = ` n.nspname <> ALL ('{pg_catalog,information_schema,pg_toast,_tenantry}') AND n.nspname !~ '^(pg_temp|_tenantry_restored_)' `
 
 // invalidSQL finds indexes that are not used because their build broke off; one that is being built is none. That of a partitioned table is
 // invalid until all its parts have one, which is as it should be.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/archive"
 	"github.com/avenit/tenantry/tenants/backup/pgtools"
 )
@@ -62,7 +61,7 @@ func (c Comparison) Run(ctx context.Context, conn *pgx.Conn) ([]Difference, erro
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(c.Target.Owner)).ReadAll(); err != nil {
+	if err := WriteSameText(ctx, conn, c.Target.Owner); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
 	settings, err := compareSettings(ctx, conn, c.Contents.Settings)
@@ -98,7 +97,7 @@ func (c Comparison) schemas(ctx context.Context) ([]Difference, error) {
 		return nil, err
 	}
 	var toc archive.TOC
-	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--schema-only", "--role=" + c.Target.Owner}
+	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--schema-only", leftOutSchemas, "--role=" + c.Target.Owner}
 	err = c.Target.program(ctx, tools.Dump(), args, clientOptions, nil, func(r io.Reader) error {
 		a, err := archive.Open(r)
 		if err != nil {

@@ -48,6 +48,9 @@ type Dump struct {
 	Progress func(done, total int64)
 }
 
+// leftOutSchemas keeps tables of a backup that are in the database for a look out of what pg_dump writes. They go away again.
+const leftOutSchemas = "--exclude-schema=" + tenants.LookPrefix + "*"
+
 // Folder is the prefix of all objects of a backup.
 func Folder(tenant, backup string) string { return tenantFolder(tenant) + backup + "/" }
 
@@ -138,7 +141,7 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 	var sums archive.Contents
 	var counts map[tableName]int64
 	group, ctx := errgroup.WithContext(ctx)
-	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", "--role=" + d.Target.Owner}
+	args := []string{"--format=custom", "--compress=0", "--encoding=UTF8", leftOutSchemas, "--role=" + d.Target.Owner}
 	if s != nil {
 		args = append(args, "--snapshot="+s.id)
 		group.Go(func() error {

@@ -37,12 +37,12 @@ func takeSnapshot(ctx context.Context, conn *pgx.Conn, owner string) (*snapshot,
 	return s, nil
 }
 
-// tablesSQL lists the tables whose rows a dump must have: all but those that came with an extension, which decides itself.
+// tablesSQL lists the tables whose rows a dump must have: all but those that came with an extension, which decides itself, and what leftOutSchemas leaves out.
 const tablesSQL = `
 SELECT n.nspname, c.relname
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|information_schema$|_tenantry_restored_)'
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')`
 

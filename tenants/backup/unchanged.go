@@ -33,7 +33,7 @@ func (e Evidence) Changed(now tenants.Counters, settings []string) string {
 
 // SequencesChanged says which sequence does not stand where it did, in words; "" is none. conn is a session that may become the owner.
 func (e Evidence) SequencesChanged(ctx context.Context, conn *pgx.Conn, owner string) (string, error) {
-	if _, err := conn.PgConn().Exec(ctx, sameTextSQL+tenants.Ident(owner)).ReadAll(); err != nil {
+	if err := WriteSameText(ctx, conn, owner); err != nil {
 		return "", fmt.Errorf("look at sequences: %w", err)
 	}
 	found, err := compareSequences(ctx, conn, e.Sequences)

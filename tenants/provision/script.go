@@ -120,7 +120,7 @@ DO $grant$
 DECLARE
   s text;
 BEGIN
-  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry$)' LOOP
+  FOR s IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry($|_restored_))' LOOP
     EXECUTE 'GRANT USAGE ON SCHEMA ' || s || ' TO %[1]s, %[2]s';
     EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ' || s || ' TO %[1]s';
     EXECUTE 'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ' || s || ' TO %[1]s';

@@ -9,9 +9,9 @@ import (
 	"github.com/avenit/tenantry/tenants"
 )
 
-// ours leaves out what is the server's, of a session, or of an extension, which makes it anew.
+// ours leaves out what is the server's, of a session, or of an extension, which makes it anew; and tables of a backup that are there for a look.
 const ours = `
-  n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
+  n.nspname !~ '^(pg_|information_schema$|_tenantry_restored_)' AND c.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')`
 

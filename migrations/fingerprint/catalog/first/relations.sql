@@ -28,6 +28,6 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHE
        '', c.relacl, CASE WHEN c.relacl IS NOT NULL THEN acldefault('r', c.relowner) END
 FROM pg_class c
 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
-  AND c.relnamespace IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname !~ '^(pg_|information_schema$|_tenantry$)')
+  AND c.relnamespace IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname !~ '^(pg_|information_schema$|_tenantry($|_restored_))')
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   AND NOT (c.relkind = 'c' AND EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = c.reltype AND e.deptype = 'e'))
