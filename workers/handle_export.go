@@ -97,7 +97,7 @@ func (t *toolbox) export(ctx context.Context, r *run) (done, error) {
 	}
 	result := exported{Export: id, At: m.At, Bytes: object.Bytes, SHA256: object.SHA256}
 	result.Tables, result.Rows, _ = m.Totals()
-	if result.ExpiresAt, err = t.exportExpires(ctx, a.Keep); err != nil {
+	if result.ExpiresAt, err = t.expires(ctx, a.Keep, "export_keep"); err != nil {
 		return done{}, err
 	}
 	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
@@ -131,13 +131,13 @@ func formsOf(ctx context.Context, conn *pgx.Conn) (any, error) {
 	return forms.Forms, nil
 }
 
-// exportExpires is when an export that is complete now is deleted.
-func (t *toolbox) exportExpires(ctx context.Context, keep string) (at time.Time, err error) {
+// expires is when the time of what is made now is over: after keep, or after the interval of a setting if that is "".
+func (t *toolbox) expires(ctx context.Context, keep, setting string) (at time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	err = t.reg.Pool().QueryRow(ctx, `SELECT now() + coalesce(nullif($1, ''), tenantry.setting('export_keep'))::interval`, keep).Scan(&at)
+	err = t.reg.Pool().QueryRow(ctx, `SELECT now() + coalesce(nullif($1, ''), tenantry.setting($2))::interval`, keep, setting).Scan(&at)
 	if err != nil {
-		return at, fmt.Errorf("read how long the export is kept: %w", err)
+		return at, fmt.Errorf("read how long it is kept: %w", err)
 	}
 	return at.UTC(), nil
 }

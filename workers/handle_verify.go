@@ -105,30 +105,40 @@ func saysOfBackup(err error) bool {
 
 // beginVerification makes the row of the database that is restored into, before the database.
 func (t *toolbox) beginVerification(ctx context.Context, r *run, row backup.Row) (databaseID string, err error) {
+	node, err := t.reg.Setting(ctx, "verify_node")
+	if err != nil {
+		return "", err
+	}
 	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `
-			SELECT v.database_id FROM tenantry.verifications v JOIN tenantry.databases d ON d.id = v.database_id
-			WHERE v.operation_id = $1 AND d.state = 'scratch'`, r.ID).Scan(&databaseID)
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err //nolint:wrapcheck // the caller does
-		}
-		// On the node for it, or the tenant's own.
-		err = tx.QueryRow(ctx, `
-			INSERT INTO tenantry.databases (node_id, release_id, state)
-			SELECT coalesce((SELECT n.id FROM tenantry.nodes n WHERE n.name = tenantry.setting('verify_node') AND n.state <> 'adding'), d.node_id), d.release_id, 'scratch'
-			FROM tenantry.tenants t
-			JOIN tenantry.databases d ON d.id = t.database_id
-			WHERE t.id = $1
-			RETURNING id`, row.TenantID).Scan(&databaseID)
-		if err != nil {
-			return fmt.Errorf("place: %w", err)
-		}
-		_, err = tx.Exec(ctx, `
-			INSERT INTO tenantry.verifications (operation_id, backup_id, database_id) VALUES ($1, $2, $3)
-			ON CONFLICT (operation_id) DO UPDATE SET database_id = excluded.database_id`, r.ID, row.ID, databaseID)
-		return err //nolint:wrapcheck // the caller does
+		databaseID, err = beginScratch(ctx, tx, r.ID, row, node)
+		return err
 	})
 	return databaseID, err
+}
+
+// beginScratch makes the row of a database that an operation restores a backup into, for itself: on the node of a name, or the tenant's own if there is none. An
+// earlier attempt's is found again.
+func beginScratch(ctx context.Context, tx pgx.Tx, operation string, row backup.Row, node string) (databaseID string, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT v.database_id FROM tenantry.verifications v JOIN tenantry.databases d ON d.id = v.database_id
+		WHERE v.operation_id = $1 AND d.state = 'scratch'`, operation).Scan(&databaseID)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return databaseID, err //nolint:wrapcheck // the caller does
+	}
+	err = tx.QueryRow(ctx, `
+		INSERT INTO tenantry.databases (node_id, release_id, state)
+		SELECT coalesce((SELECT n.id FROM tenantry.nodes n WHERE n.name = $2 AND n.state <> 'adding'), d.node_id), d.release_id, 'scratch'
+		FROM tenantry.tenants t
+		JOIN tenantry.databases d ON d.id = t.database_id
+		WHERE t.id = $1
+		RETURNING id`, row.TenantID, node).Scan(&databaseID)
+	if err != nil {
+		return "", fmt.Errorf("place: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO tenantry.verifications (operation_id, backup_id, database_id) VALUES ($1, $2, $3)
+		ON CONFLICT (operation_id) DO UPDATE SET database_id = excluded.database_id`, operation, row.ID, databaseID)
+	return databaseID, err //nolint:wrapcheck // the caller does
 }
 
 // abandonVerification gives the database to the refill, which clears away what failed.
@@ -139,7 +149,7 @@ func (t *toolbox) abandonVerification(r *run) record {
 			FROM tenantry.verifications v
 			WHERE v.operation_id = $1 AND d.id = v.database_id AND d.state = 'scratch'`, r.ID)
 		if err != nil {
-			return fmt.Errorf("give up the database of a verification: %w", err)
+			return fmt.Errorf("give up the database that a backup was restored into: %w", err)
 		}
 		return nil
 	}
@@ -207,31 +217,47 @@ func lines(differences []backup.Difference) string {
 	return strings.Join(list, "\n")
 }
 
-// bringBack restores a backup into an empty database, which it makes of a row. Close what it returns.
-func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databaseID string) (*broughtBack, error) {
-	store, tools, err := t.vault.open(ctx)
-	if err != nil {
-		return nil, err
+// stored is a backup in the store.
+type stored struct {
+	store    *backup.Store
+	manifest backup.Manifest
+	key      backup.TenantKey
+	contents backup.Contents
+}
+
+// readBackup reads all of a backup but the dump.
+func (t *toolbox) readBackup(ctx context.Context, r *run, row backup.Row) (s stored, err error) {
+	if s.store, err = t.vault.openStore(ctx); err != nil {
+		return s, err
 	}
 	if err := r.Step(ctx, "manifest", 0, 0); err != nil {
-		return nil, err
+		return s, err
 	}
 	trusted, err := t.vault.catalog.Trusted(ctx)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	m, err := store.Manifest(ctx, trusted, row.TenantID, row.ID)
+	if s.manifest, err = s.store.Manifest(ctx, trusted, row.TenantID, row.ID); err != nil {
+		return s, err
+	}
+	if s.key, err = t.vault.catalog.Key(ctx, s.manifest.Key); err != nil {
+		return s, err
+	}
+	s.contents, err = backup.ReadContents(ctx, s.store, s.key, s.manifest)
+	return s, err
+}
+
+// bringBack restores a backup into an empty database, which it makes of a row. Close what it returns.
+func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databaseID string) (*broughtBack, error) {
+	_, tools, err := t.vault.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.vault.catalog.Key(ctx, m.Key)
+	from, err := t.readBackup(ctx, r, row)
 	if err != nil {
 		return nil, err
 	}
-	contents, err := backup.ReadContents(ctx, store, key, m)
-	if err != nil {
-		return nil, err
-	}
+	m, contents := from.manifest, from.contents
 	if err := r.Step(ctx, "empty", 0, 0); err != nil {
 		return nil, err
 	}
@@ -271,7 +297,7 @@ func (t *toolbox) bringBack(ctx context.Context, r *run, row backup.Row, databas
 	}
 	b.comparison = backup.Comparison{Tools: tools, Manifest: m, Contents: contents, Server: server, Target: target}
 	b.Restored, err = backup.Restore{
-		Store: store, Tools: tools, Key: key, Manifest: m, Contents: contents, Server: server, Target: target,
+		Store: from.store, Tools: tools, Key: from.key, Manifest: m, Contents: contents, Server: server, Target: target,
 		Progress: func(done, total int64) { b.progress(done, total, "restore") },
 	}.Run(ctx, b.conn)
 	b.took = time.Since(begun)
