@@ -141,6 +141,24 @@ type UndoRestore struct {
 	Confirm string `json:"confirm"`
 }
 
+// RestoreTables copies tables of a tenant's backup into a schema of their own in its live database, for a look. Nothing that the tenant has is touched. The schema's
+// name is in the result; it is dropped after a while, or by [DropRestoredTables].
+type RestoreTables struct {
+	Tenant string `json:"tenant"` // slug or id
+	Backup string `json:"backup"` // its id, bak_…
+	// Tables are 1 to 100 names as SQL has them: customers, billing.invoices, "Odd.Name". Without a schema it is public, or the only one with such a table.
+	Tables []string `json:"tables"`
+	// Keep is a PostgreSQL interval from 1 minute to 366 days after which they are dropped. Defaults to the setting retain_looks, 7 days.
+	Keep string `json:"keep,omitempty"`
+}
+
+// DropRestoredTables drops what [RestoreTables] has made.
+type DropRestoredTables struct {
+	Tenant string `json:"tenant"` // slug or id
+	// Schema is the one to drop. Defaults to all of the tenant's that RestoreTables has made.
+	Schema string `json:"schema,omitempty"`
+}
+
 // Export writes a tenant's database into the object store for its customer: a zip of open formats, which is deleted after a while.
 type Export struct {
 	Tenant string `json:"tenant"` // slug or id
@@ -234,6 +252,12 @@ func (RestoreInPlace) Kind() string { return "restore_in_place" }
 
 // Kind is the operation's kind.
 func (UndoRestore) Kind() string { return "undo_restore" }
+
+// Kind is the operation's kind.
+func (RestoreTables) Kind() string { return "restore_tables" }
+
+// Kind is the operation's kind.
+func (DropRestoredTables) Kind() string { return "drop_restored_tables" }
 
 // Kind is the operation's kind.
 func (Export) Kind() string { return "export" }

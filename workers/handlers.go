@@ -68,6 +68,8 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.Restore{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.restore, Abandon: t.abandonProvision},
 		{Kind: jobs.RestoreInPlace{}.Kind(), Timeout: backupTimeout, Work: t.restoreInPlace, Abandon: t.abandonSwap},
 		{Kind: jobs.UndoRestore{}.Kind(), Timeout: change, Work: t.undoRestore},
+		{Kind: jobs.RestoreTables{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.restoreTables, Abandon: t.abandonLook},
+		{Kind: jobs.DropRestoredTables{}.Kind(), Timeout: change, FailsCleanly: true, NeverParks: true, Work: t.dropRestoredTables},
 		{Kind: jobs.Export{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.export, Abandon: t.abandonExport},
 		{Kind: jobs.Import{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.importTenant, Abandon: t.abandonProvision},
 		{Kind: jobs.ExpireBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.expireBackups},

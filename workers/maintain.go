@@ -49,6 +49,9 @@ func (c *chores) list(lease time.Duration) []chore {
 		{"replaced", 5 * time.Minute, func(ctx context.Context) error {
 			return c.count(ctx, `SELECT tenantry.let_go_replaced()`, "databases that were replaced are let go")
 		}},
+		{"looks", 5 * time.Minute, func(ctx context.Context) error {
+			return c.count(ctx, `SELECT tenantry.looks_due()`, "asked to drop restored tables")
+		}},
 		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
 }

@@ -182,6 +182,7 @@ DECLARE
   v_text text := p_value #>> '{}';
   v_label record;
   v_interval interval;
+  v_name jsonb;
 BEGIN
   IF p_type = 'change' THEN
     -- What the operations say is checked by the worker, which knows them all: a refusal has changed nothing.
@@ -212,6 +213,20 @@ BEGIN
          OR (v_label.value #>> '{}') ~ '[[:cntrl:]]' THEN
         PERFORM tenantry.refuse('TY001', p_field, format('%s: value of %s is not a label value', p_field, v_label.key),
           'a value is a string of at most 200 characters without control characters');
+      END IF;
+    END LOOP;
+    RETURN;
+  END IF;
+  IF p_type = 'tables' THEN
+    -- What the names mean is said by the worker, which has the tables before it: a refusal has changed nothing.
+    IF jsonb_typeof(p_value) <> 'array' OR jsonb_array_length(p_value) NOT BETWEEN 1 AND 100 THEN
+      PERFORM tenantry.refuse('TY001', p_field, format('%s: %s is not a list of 1 to 100 names', p_field, tenantry.shown(p_value)),
+        'give names of tables such as ["customers", "billing.invoices"]');
+    END IF;
+    FOR v_name IN SELECT value FROM jsonb_array_elements(p_value) LOOP
+      IF jsonb_typeof(v_name) <> 'string' OR length(v_name #>> '{}') > 300 OR btrim(v_name #>> '{}') = '' THEN
+        PERFORM tenantry.refuse('TY001', p_field, format('%s: %s is not the name of a table', p_field, tenantry.shown(v_name)),
+          'give TABLE or SCHEMA.TABLE, quoted as in SQL, with at most 300 characters');
       END IF;
     END LOOP;
     RETURN;

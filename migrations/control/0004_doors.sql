@@ -309,6 +309,9 @@ BEGIN
     IF p_kind = 'restore_in_place' THEN
       PERFORM tenantry.check_in_place(v_tenant, p_args);
     END IF;
+    IF p_kind IN ('restore_tables', 'drop_restored_tables') THEN
+      PERFORM tenantry.check_look(v_tenant, p_args);
+    END IF;
     -- A grace that is over before anybody looks is none.
     IF p_kind = 'delete' AND (p_args ->> 'grace')::interval < interval '1 hour' AND p_args ->> 'confirm' IS DISTINCT FROM v_tenant.slug THEN
       PERFORM tenantry.refuse('TY001', 'grace', format('grace: %s is less than an hour, in which nobody would undelete it', p_args ->> 'grace'),

@@ -58,7 +58,7 @@ CREATE TABLE tenantry.backups (
 CREATE INDEX backups_tenant ON tenantry.backups (tenant_id, taken_at DESC) WHERE state = 'complete';
 CREATE INDEX backups_unfinished ON tenantry.backups (id) WHERE state IN ('writing', 'expiring');
 
--- Looks at a backup: restored into a database of its own, compared, dropped.
+-- Backups that are restored into a database of their own, compared, and dropped again: to verify them, or to copy tables out of them.
 CREATE TABLE tenantry.verifications (
   operation_id text PRIMARY KEY,
   backup_id    text NOT NULL REFERENCES tenantry.backups,
@@ -101,6 +101,7 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
   ('backup_unchanged', '"744:00:00"',  'how old the verified backup of a tenant that has not changed since may be for the night to make no other, as an interval; 0 is always'),
   ('retain_replaced',  '"168:00:00"',  'how long the database that a restore in place has replaced is kept, closed, so that it can be undone, as an interval'),
+  ('retain_looks',     '"168:00:00"',  'how long tables of a backup that were restored for a look are kept when the operation does not say, as an interval'),
   ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
 
 -- How long backups are kept, of one tenant or of all with some labels. Of the others the setting backup_retention says it.
@@ -143,6 +144,27 @@ CREATE TABLE tenantry.swaps (
 CREATE INDEX swaps_tenant ON tenantry.swaps (tenant_id, created_at DESC);
 CREATE INDEX swaps_kept ON tenantry.swaps (keep_until) WHERE keep_until IS NOT NULL;
 
+-- Tables of a backup, copied for a look into a schema of their own in the tenant's live database. The row is written before the schema.
+CREATE TABLE tenantry.looks (
+  operation_id text PRIMARY KEY,
+  tenant_id    text NOT NULL REFERENCES tenantry.tenants,
+  backup_id    text NOT NULL REFERENCES tenantry.backups,
+  database_id  text NOT NULL REFERENCES tenantry.databases,  -- it goes with it
+  -- Nothing but a schema of such a name is ever dropped.
+  schema_name  text NOT NULL CHECK (schema_name ~ '^_tenantry_restored_[a-z0-9_]+$' AND length(schema_name) <= 63),
+  -- copying: the schema may be there. there: it is. gone: it is not, or not any more.
+  state        text NOT NULL DEFAULT 'copying' CHECK (state IN ('copying', 'there', 'gone')),
+  tables       integer,
+  rows         bigint,
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  expires_at   timestamptz,  -- from then on it is dropped
+  dropped_at   timestamptz,
+  UNIQUE (database_id, schema_name),
+  CHECK ((state = 'there') <= (expires_at IS NOT NULL))
+);
+CREATE INDEX looks_tenant ON tenantry.looks (tenant_id, created_at DESC);
+CREATE INDEX looks_present ON tenantry.looks (expires_at) WHERE state <> 'gone';
+
 -- What was deleted for good: signed documents, for those who ask years later.
 CREATE TABLE tenantry.certificates (
   id           text PRIMARY KEY,
@@ -165,6 +187,11 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
      "node": {"type": "slug"}}'),
   ('undo_restore', 'provision', 'tenant', true, 12, false, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "confirm": {"type": "slug", "required": true}}'),
+  ('restore_tables', 'backup', 'tenant', true, 8, true, '{active}',
+   '{"tenant": {"type": "tenant", "required": true}, "backup": {"type": "word", "required": true}, "tables": {"type": "tables", "required": true},
+     "keep": {"type": "interval"}}'),
+  ('drop_restored_tables', 'backup', 'tenant', true, 8, true, '{active}',
+   '{"tenant": {"type": "tenant", "required": true}, "schema": {"type": "text"}}'),
   ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}'),
   ('cover_backups', 'backup', 'none', true, 5, true, '{}', '{"only": {"type": "tenant"}}');
 
@@ -204,7 +231,7 @@ BEGIN
 END
 $$;
 
--- check_in_place refuses a restore in place of another tenant's backup, or to a node that is not there.
+-- check_in_place refuses a restore into a tenant of another tenant's backup, or to a node that is not there.
 CREATE FUNCTION tenantry.check_in_place(p_tenant tenantry.tenants, p_args jsonb) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -217,6 +244,64 @@ BEGIN
   IF p_args ? 'node' AND NOT EXISTS (SELECT FROM tenantry.nodes n WHERE n.name = p_args ->> 'node' AND n.state = 'active') THEN
     PERFORM tenantry.refuse('TY002', 'node', format('node: there is no active node %s', tenantry.shown(p_args -> 'node')), 'see tenantry node list');
   END IF;
+END
+$$;
+
+-- check_look refuses to restore tables of another tenant's backup or for no time at all, and to drop what was not restored.
+CREATE FUNCTION tenantry.check_look(p_tenant tenantry.tenants, p_args jsonb) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_args ? 'backup' THEN
+    PERFORM tenantry.check_in_place(p_tenant, p_args);
+  END IF;
+  IF (p_args ->> 'keep')::interval < interval '1 minute' THEN
+    PERFORM tenantry.refuse('TY001', 'keep', format('keep: nobody would look within %s', p_args ->> 'keep'), 'give at least 1 minute, such as 2 days');
+  END IF;
+  IF p_args ? 'schema' AND NOT EXISTS (
+       SELECT FROM tenantry.looks l
+       WHERE l.tenant_id = p_tenant.id AND l.database_id = p_tenant.database_id AND l.schema_name = p_args ->> 'schema' AND l.state <> 'gone') THEN
+    PERFORM tenantry.refuse('TY002', 'schema', format('schema: %s has no restored tables in %s', p_tenant.slug, tenantry.shown(p_args -> 'schema')),
+      'see tenantry backup looks ' || p_tenant.slug);
+  END IF;
+END
+$$;
+
+-- looks_due asks to drop what was restored for a look and whose time is over, and returns how many. What fails is asked for again after an hour. A tenant
+-- that is not active waits; where the look's database is not the tenant's any more, it comes back with it or goes with it.
+CREATE FUNCTION tenantry.looks_due() RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+AS $$
+DECLARE
+  v_look record;
+  v_asked integer := 0;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry.looks_due', 0)) THEN
+    RETURN 0;
+  END IF;
+  UPDATE tenantry.looks l SET state = 'gone', dropped_at = now()
+  FROM tenantry.databases d
+  WHERE l.state <> 'gone' AND d.id = l.database_id AND d.state = 'dropped';
+  PERFORM set_config('tenantry.requested_by', 'tenantry', true);
+  FOR v_look IN
+    SELECT l.tenant_id, l.schema_name
+    FROM tenantry.looks l
+    JOIN tenantry.tenants t ON t.id = l.tenant_id AND t.database_id = l.database_id
+    WHERE l.state <> 'gone' AND l.expires_at <= now() AND t.state = 'active'
+      -- One that failed may just have been given back to the workers.
+      AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.id = l.operation_id AND o.finished_at IS NULL)
+      AND NOT EXISTS (
+        SELECT FROM tenantry.operations o
+        WHERE o.tenant_id = l.tenant_id AND o.kind = 'drop_restored_tables' AND coalesce(o.args ->> 'schema', l.schema_name) = l.schema_name
+          AND (o.finished_at IS NULL OR (o.state <> 'succeeded' AND o.finished_at > now() - interval '1 hour')))
+    ORDER BY l.tenant_id, l.operation_id
+    LIMIT 100
+  LOOP
+    PERFORM tenantry.submit_as('drop_restored_tables', jsonb_build_object('tenant', v_look.tenant_id, 'schema', v_look.schema_name), NULL, false);
+    v_asked := v_asked + 1;
+  END LOOP;
+  RETURN v_asked;
 END
 $$;
 
@@ -388,7 +473,9 @@ AS $$
   SELECT tenantry.abandon_adoption(p_op.tenant_id, p_op.database_id) WHERE p_op.kind = 'adopt';
   UPDATE tenantry.backups SET state = 'failed' WHERE p_op.kind = 'backup' AND operation_id = p_op.id AND state = 'writing';
   UPDATE tenantry.databases SET state = 'failed'
-  WHERE p_op.kind = 'verify_backup' AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
+  WHERE p_op.kind IN ('verify_backup', 'restore_tables') AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
+  -- Its schema may be there.
+  UPDATE tenantry.looks SET expires_at = now() WHERE p_op.kind = 'restore_tables' AND operation_id = p_op.id AND state = 'copying';
   -- A purge that a person has stopped does not come again by itself tomorrow morning: the grace begins anew.
   UPDATE tenantry.tenants SET delete_after = now() + (tenantry.setting('delete_grace'))::interval
   WHERE p_op.kind = 'purge' AND id = p_op.tenant_id AND state = 'deleting' AND delete_after <= now()

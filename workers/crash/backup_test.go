@@ -15,6 +15,7 @@ import (
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/backup/export"
+	"github.com/avenit/tenantry/tenants/backup/looks"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -28,6 +29,7 @@ var (
 	pointsOfData    = []string{"restore.data.before", "restore.data.after", "restore.rights.after"}
 	pointsOfVerify  = []string{"verify.row.after", "verify.compared", "verify.dropped"}
 	pointsOfRestore = []string{"restore.compared", "restore.analyzed", "restore.open"}
+	pointsOfLook    = []string{"look.row.after", "look.schema.within", "look.rows.within", "look.committed", "look.scratch.dropped"}
 	pointsOfExpire  = []string{"expire.row.after", "expire.manifest.after", "expire.objects.after", "expire.export.row.after", "expire.export.after"}
 	pointsOfExport  = []string{"export.row.after", "export.snapshot.after", "export.rows.within", "export.written.after"}
 	pointsOfImport  = []string{
@@ -96,6 +98,19 @@ func backupKinds() []kind {
 			tenant: tenants.StateActive, database: "assigned", after: replaced,
 		},
 		{
+			name: "look", points: passing(pointsOfChange, pointsOfRoles, pointsOfEmpty, pointsOfData, pointsOfLook, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needRows,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.RestoreTables{Tenant: name, Backup: backupOf(t, s, name), Tables: []string{"customers", "invoices"}})
+			},
+			tenant: tenants.StateActive, database: "assigned", after: looked,
+		},
+		{
+			name: "drop-look", points: passing([]string{"look.gone"}, pointsOfChange, pointsOfEnd), need: needLooks,
+			ask:    asking(func(slug string) jobs.Args { return jobs.DropRestoredTables{Tenant: slug} }),
+			tenant: tenants.StateActive, database: "assigned", after: notLooked,
+		},
+		{
 			name: "export", points: passing(pointsOfChange, pointsOfExport, pointsOfRecord), need: needTenants,
 			ask:    asking(func(slug string) jobs.Args { return jobs.Export{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned", after: isExported,
@@ -122,6 +137,61 @@ func backupKinds() []kind {
 			before: twoBackups, after: oneExpired, database: "assigned",
 		},
 	}
+}
+
+// rowsOfLook is how many rows a backup of needRows has in its table.
+const rowsOfLook = 50
+
+// needRows makes tenants with rows, and a backup of each.
+func needRows(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	noVerifying(t, s)
+	needTenants(t, s, names)
+	for _, name := range names {
+		_, err := s.Fleet.Connect(t, name, tenants.RoleApp).Exec(t.Context(), `
+			INSERT INTO customers (name, email) SELECT 'c', i || '@example.com' FROM generate_series(1, $1::integer) i`, rowsOfLook)
+		require.NoError(t, err)
+	}
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Backup{Tenant: name}) })
+}
+
+// needLooks makes tenants of which tables of a backup are restored for a look, twice.
+func needLooks(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	needRows(t, s, names)
+	for range 2 {
+		all(t, s, names, func(name string) string {
+			return s.Fleet.Submit(t, jobs.RestoreTables{Tenant: name, Backup: backupOf(t, s, name), Tables: []string{"customers"}})
+		})
+	}
+}
+
+// looked looks that there is one schema of restored tables, with all rows, and that the control database knows it.
+func looked(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	require.Len(t, schemasOfLooks(t, s, name), 1)
+	list, err := looks.List(t.Context(), s.Fleet.Pool, s.Fleet.Tenant(t, name).ID)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, "there", list[0].State)
+	require.Equal(t, int64(rowsOfLook), *list[0].Rows)
+	require.Equal(t, 2, *list[0].Tables)
+	var rows int
+	require.NoError(t, s.Fleet.Connect(t, name, tenants.RoleReadOnly).QueryRow(t.Context(), `SELECT count(DISTINCT id) FROM `+list[0].Schema+`.customers`).Scan(&rows))
+	require.Equal(t, rowsOfLook, rows)
+}
+
+func notLooked(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	require.Empty(t, schemasOfLooks(t, s, name))
+	require.Equal(t, 2, value[int](t, s, `SELECT count(*) FROM tenantry.looks WHERE tenant_id = $1 AND state = 'gone'`, s.Fleet.Tenant(t, name).ID))
+}
+
+func schemasOfLooks(t *testing.T, s *crashtest.Scene, name string) (schemas []string) {
+	t.Helper()
+	require.NoError(t, s.Fleet.Connect(t, name, tenants.RoleReadOnly).QueryRow(t.Context(), `
+		SELECT coalesce(array_agg(nspname::text), '{}') FROM pg_namespace WHERE starts_with(nspname, $1)`, tenants.LookPrefix).Scan(&schemas))
+	return schemas
 }
 
 // needReplaced makes tenants that a backup was restored into.

@@ -58,6 +58,8 @@ var dangerous = []cell{
 	{"expire", "expire.manifest.after"},
 	{"in-place", "swap.closed"},
 	{"undo", "swap.open"},
+	{"look", "look.rows.within"},
+	{"look", "look.committed"},
 	{"export", "export.rows.within"},
 	{"export", "export.written.after"},
 	{"import", "import.rows.after"},

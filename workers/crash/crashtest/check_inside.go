@@ -177,10 +177,10 @@ func (s *Scene) listing(ctx context.Context, node, conn *pgx.Conn, database stri
 	return strings.ReplaceAll(text, database, "t"), nil
 }
 
-// insideSQL gives a line for everything in a database. Rights are sorted: their order tells only who was first.
+// insideSQL gives a line for everything that a tenant has in a database, which tables that are there for a look are not. Rights are sorted: their order tells only who was first.
 const insideSQL = `
 WITH spaces AS (
-  SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+  SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|_tenantry_restored_)'
 ), lines AS (
   SELECT format('schema %s owner %s rights %s', nspname, nspowner::regrole, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(nspacl, acldefault('n', nspowner))) a)) AS line
   FROM spaces
