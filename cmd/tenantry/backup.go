@@ -16,7 +16,7 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	c := group("backup", "Back up tenants, prove that it restores, and restore",
-		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupCover(), a.backupRestore(), a.backupUndo(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupRetention(), a.backupStatus(),
+		a.backupCreate(), a.backupList(), a.backupShow(), a.backupCheck(), a.backupVerify(), a.backupCover(), a.backupRestore(), a.backupUndo(), a.backupLooks(), a.backupDropTables(), a.backupHold(), a.backupRelease(), a.backupExpire(), a.backupRetention(), a.backupStatus(),
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of

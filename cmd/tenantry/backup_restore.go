@@ -13,11 +13,11 @@ import (
 func (a *app) backupRestore() *cobra.Command {
 	var w waiting
 	var r jobs.Restore
-	var tenant, at, confirm string
+	var tenant, at, confirm, keep string
 	var inPlace bool
-	var labels, nodeLabels []string
+	var labels, nodeLabels, tables []string
 	c := &cobra.Command{
-		Use: "restore [BACKUP]", Short: "Make a new tenant of a backup, or replace what its tenant has", Args: cobra.MaximumNArgs(1),
+		Use: "restore [BACKUP]", Short: "Make a new tenant of a backup, replace what its tenant has, or look at some of its tables", Args: cobra.MaximumNArgs(1),
 		Long: `--to-new SLUG restores a backup into a new tenant's database, compares it with what was dumped, and only then makes it active. The tenant that the backup
 is of is not touched.
 
@@ -25,8 +25,14 @@ is of is not touched.
 database: for some tenths of a second it has none. Its URL is another one then (tenantry tenant url). What it had is kept, closed, for the setting retain_replaced (7 days):
 tenantry backup undo TENANT brings that back.
 
+--table TABLE copies that table's rows into a schema of their own in the tenant's live database, beside what it has, where its application and people can read them: nothing
+else is touched. The backup is restored beside and compared first. Repeat --table for more; a name is as SQL has it, customers, billing.invoices, '"Odd.Name"', and without
+a schema it is of public, or of the only schema that has one. The result names the schema, _tenantry_restored_…, which is dropped after the setting retain_looks (7 days), after
+--keep, or by tenantry backup drop-tables; tenantry backup looks lists them.
+
 Instead of a backup, --tenant and --at pick the newest one that was taken before a time.`,
-		Example: "  tenantry backup restore bak_018f… --to-new acme-restored --wait\n  tenantry backup restore --tenant acme --at 2026-11-27T18:00:00Z --to-new acme-friday --wait",
+		Example: "  tenantry backup restore bak_018f… --to-new acme-restored --wait\n  tenantry backup restore --tenant acme --at 2026-11-27T18:00:00Z --to-new acme-friday --wait\n" +
+			"  tenantry backup restore --tenant acme --at 2026-11-27T18:00:00Z --table customers --table billing.invoices --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
 			if r.Labels, err = parseLabels("label", labels); err != nil {
@@ -35,8 +41,11 @@ Instead of a backup, --tenant and --at pick the newest one that was taken before
 			if r.NodeLabels, err = parseLabels("node-label", nodeLabels); err != nil {
 				return err
 			}
-			if (r.To != "") == inPlace {
-				return usageError("give --to-new SLUG, or --in-place --confirm SLUG: one of them")
+			if ways := count(r.To != "", inPlace, len(tables) > 0); ways != 1 {
+				return usageError("give --to-new SLUG, or --in-place --confirm SLUG, or --table TABLE: one of them")
+			}
+			if keep != "" && len(tables) == 0 {
+				return usageError("--keep %q without --table: only tables that are restored for a look go away again", keep)
 			}
 			if (len(args) == 1) == (tenant != "") {
 				return usageError("give a backup, or --tenant TENANT with --at TIME: one of them")
@@ -49,6 +58,9 @@ Instead of a backup, --tenant and --at pick the newest one that was taken before
 			} else if r.Backup, err = a.backupBefore(c.Context(), tenant, at); err != nil {
 				return err
 			}
+			if len(tables) > 0 {
+				return a.restoreTables(c, jobs.RestoreTables{Backup: r.Backup, Tables: tables, Keep: keep}, w)
+			}
 			if inPlace {
 				return a.restoreInPlace(c, jobs.RestoreInPlace{Backup: r.Backup, Confirm: confirm, Node: r.Node}, w)
 			}
@@ -59,6 +71,8 @@ Instead of a backup, --tenant and --at pick the newest one that was taken before
 	f.StringVar(&r.To, "to-new", "", "`slug` of the new tenant")
 	f.BoolVar(&inPlace, "in-place", false, "replace what the tenant has")
 	f.StringVar(&confirm, "confirm", "", "with --in-place: the tenant's `slug`, for what was written since the backup is not there any more")
+	f.StringArrayVar(&tables, "table", nil, "copy this `table` into a schema of its own in the tenant's live database, for a look")
+	f.StringVar(&keep, "keep", "", "with --table: after how long they are dropped, such as '2 days'; the setting retain_looks if not given")
 	f.StringVar(&tenant, "tenant", "", "a backup of this `tenant`")
 	f.StringVar(&at, "at", "", "the newest backup before this `time`, such as 2026-11-27T18:00:00Z; now if not given")
 	f.StringVar(&r.Name, "name", "", "display `name`; the slug if not given")
@@ -86,6 +100,17 @@ func (a *app) restoreInPlace(c *cobra.Command, r jobs.RestoreInPlace, w waiting)
 		r.Tenant = t
 		return r
 	}, w)
+}
+
+// count is how many of some conditions hold.
+func count(conditions ...bool) int {
+	n := 0
+	for _, holds := range conditions {
+		if holds {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *app) backupUndo() *cobra.Command {
