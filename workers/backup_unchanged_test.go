@@ -143,10 +143,12 @@ func TestNight(t *testing.T) {
 	base := settle(t, f)
 	execControl(t, f, `UPDATE tenantry.tenants SET activated_at = now() - interval '1 day'`)
 	execControl(t, f, `UPDATE tenantry.settings SET value = '"0"' WHERE key = 'backup_spread'`)
+	asked := func() int { t.Helper(); return scan[int](t, f, `SELECT tenantry.backups_due()`) }
+	// The night began half an hour ago.
+	execControl(t, f, `UPDATE tenantry.schedules SET slot = now() - interval '1 hour' WHERE name = 'night'`)
 	slot := time.Now().Add(-30 * time.Minute)
-	asked := func() int { t.Helper(); return scan[int](t, f, `SELECT tenantry.backups_due($1)`, slot) }
-	require.Zero(t, asked(), "it is looked first")
-	cover := scan[string](t, f, `SELECT id FROM tenantry.operations WHERE kind = 'cover_backups' AND idempotency_key LIKE 'night/%'`)
+	require.Zero(t, asked(), "it has not begun")
+	cover := scan[string](t, f, `SELECT tenantry.ask_scheduled('night', $1, 'tenantry')`, slot)
 	f.Succeeds(t, cover)
 	require.Equal(t, 1, asked())
 	require.Zero(t, asked(), "once")
@@ -157,8 +159,8 @@ func TestNight(t *testing.T) {
 
 	execControl(t, f, `UPDATE tenantry.settings SET value = '"0"' WHERE key = 'backup_unchanged'`)
 	execControl(t, f, `UPDATE tenantry.backups SET unchanged_until = NULL`)
-	slot = slot.Add(time.Minute)
-	require.Equal(t, 1, asked(), "switched off: nobody is looked at; who was backed up after the slot is not again")
+	f.Succeeds(t, scan[string](t, f, `SELECT tenantry.ask_scheduled('night', $1, 'tenantry')`, slot.Add(time.Minute)))
+	require.Equal(t, 1, asked(), "switched off: nobody is covered; who was backed up after the slot is not again")
 }
 
 // What is known of the time up to which everything is counted, and of settings that keep a session from counting.

@@ -2,7 +2,9 @@ package workers
 
 import (
 	"context"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
@@ -13,13 +15,10 @@ func Guard() rivertype.Middleware { return &guard{} }
 
 // Sweep is the hourly chore.
 func Sweep(ctx context.Context, pool *pgxpool.Pool) error {
-	return (&chores{pool: pool}).sweepWorkers(ctx)
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return sweep(ctx, tx) })
 }
 
-// AskScheduled is the chore of schedules, as a worker does it.
-func AskScheduled(ctx context.Context, pool *pgxpool.Pool) error {
-	return (&chores{pool: pool, log: zerolog.Nop()}).askScheduled(ctx)
+// RunSchedules does what is due, as a worker does it; at is the time, nil is the database's.
+func RunSchedules(ctx context.Context, pool *pgxpool.Pool, at *time.Time) error {
+	return (&chores{pool: pool, log: zerolog.Nop()}).runSchedules(ctx, at)
 }
-
-// NewestSlot is when a schedule was due last.
-var NewestSlot = newestSlot

@@ -43,16 +43,8 @@ func (c *chores) list(lease time.Duration) []chore {
 		{"reap", max(lease/4, 200*time.Millisecond), c.reap},
 		{"strays", 10 * time.Second, c.strays},
 		{"own", 10 * time.Second, c.own},
-		{"purge_due", 30 * time.Second, c.purgeDue},
-		{"schedules", 30 * time.Second, c.askScheduled},
+		{"schedules", 5 * time.Second, func(ctx context.Context) error { return c.runSchedules(ctx, nil) }},
 		{"backups", 30 * time.Second, c.askForBackups},
-		{"replaced", 5 * time.Minute, func(ctx context.Context) error {
-			return c.count(ctx, `SELECT tenantry.let_go_replaced()`, "databases that were replaced are let go")
-		}},
-		{"looks", 5 * time.Minute, func(ctx context.Context) error {
-			return c.count(ctx, `SELECT tenantry.looks_due()`, "asked to drop restored tables")
-		}},
-		{"sweep_workers", time.Hour, c.sweepWorkers},
 	}
 }
 
@@ -86,17 +78,21 @@ func (c *chores) once(ctx context.Context, ch chore) {
 	}
 }
 
+// refillSQL does nothing while the schedule is switched off.
+const refillSQL = `SELECT CASE WHEN enabled THEN tenantry.refill_warm() ELSE 0 END FROM tenantry.schedules WHERE name = 'warm'`
+
 func (c *chores) refillWarm(ctx context.Context) error {
-	return c.count(ctx, `SELECT tenantry.refill_warm()`, "asked for warm databases")
+	return c.count(ctx, c.pool, refillSQL, "asked for warm databases")
 }
 
-func (c *chores) purgeDue(ctx context.Context) error {
-	return c.count(ctx, `SELECT tenantry.purge_due()`, "asked for due purges")
+// querier is a pool or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func (c *chores) count(ctx context.Context, sql, message string, args ...any) error {
+func (c *chores) count(ctx context.Context, db querier, sql, message string) error {
 	var n int
-	if err := c.pool.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
+	if err := db.QueryRow(ctx, sql).Scan(&n); err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
 	if n > 0 {
@@ -172,28 +168,23 @@ func (c *chores) own(ctx context.Context) error {
 	return nil
 }
 
-// sweepWorkers forgets workers that ended a week ago and left nothing, and the fences of that time.
-func (c *chores) sweepWorkers(ctx context.Context) error {
-	_, err := c.pool.Exec(ctx, `
-		DELETE FROM tenantry.workers w
+// sweep forgets workers that ended a week ago and left nothing, fences of that time that every live worker has obeyed, and times of schedules that are over a year old.
+// The newest fence stays: it says how far the fences have come. Other processes with pools do not tell what they have obeyed; one that was away for a week reads
+// the epochs anew.
+func sweep(ctx context.Context, tx pgx.Tx) error {
+	for _, sql := range []string{
+		`DELETE FROM tenantry.workers w
 		WHERE w.state <> 'alive' AND w.heartbeat_at < now() - interval '7 days'
-		  AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.worker_id = w.id AND o.finished_at IS NULL)`)
-	if err != nil {
-		return fmt.Errorf("sweep workers: %w", err)
-	}
-	return c.sweepFences(ctx)
-}
-
-// sweepFences forgets fences that are a week old and that every live worker has obeyed. The newest stays: it says how far the fences
-// have come. Other processes with pools do not tell what they have obeyed; one that was away for a week reads the epochs anew.
-func (c *chores) sweepFences(ctx context.Context) error {
-	_, err := c.pool.Exec(ctx, `
-		DELETE FROM tenantry.fences
+		  AND NOT EXISTS (SELECT FROM tenantry.operations o WHERE o.worker_id = w.id AND o.finished_at IS NULL)`,
+		`DELETE FROM tenantry.fences
 		WHERE at < now() - interval '7 days'
 		  AND seq <= (SELECT min(w.fenced_seq) FROM tenantry.workers w WHERE w.state = 'alive')
-		  AND seq < (SELECT max(f.seq) FROM tenantry.fences f)`)
-	if err != nil {
-		return fmt.Errorf("sweep fences: %w", err)
+		  AND seq < (SELECT max(f.seq) FROM tenantry.fences f)`,
+		`DELETE FROM tenantry.slots WHERE slot < now() - interval '400 days'`,
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
 	}
 	return nil
 }

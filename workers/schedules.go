@@ -7,143 +7,176 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/robfig/cron/v3"
 
-	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants/crashpoint"
+	"github.com/avenit/tenantry/workers/timetable"
 )
 
-// schedule is something that is asked for at set times, once for each time, whichever worker sees first that it has come.
+var (
+	atSlotAsked   = crashpoint.New("schedule.slot.within")
+	atSlotDecided = crashpoint.New("schedule.slot.after")
+)
+
+const (
+	// slotsAtOnce is how many times of a schedule one transaction decides on.
+	slotsAtOnce = 100
+	// schedulesAtOnce bounds one round. What is due then comes with the next.
+	schedulesAtOnce = 1000
+)
+
+// schedule is a row of tenantry.schedules that is due.
 type schedule struct {
-	// name stands in the ledger for ever: it is part of the idempotency key.
-	name string
-	// setting is the key of a cron expression in UTC, or "off". tenantry.check_cron says what is one.
-	setting string
-	// args gives what is asked for.
-	args func(ctx context.Context, tx pgx.Tx) (jobs.Args, error)
+	Name       string
+	Kind       *string
+	Expression string
+	Zone       string
+	Missed     timetable.Missed
+	Slot       time.Time
+	RunNow     bool
+	Now        time.Time // by the database's clock
 }
 
-// schedules is the one list of what the fleet does at set times, a line each.
-func schedules() []schedule {
-	return []schedule{
-		{"drift", "drift_schedule", checkSample},
-		{"expire", "expire_schedule", func(context.Context, pgx.Tx) (jobs.Args, error) { return jobs.ExpireBackups{}, nil }},
-	}
-}
+// dueSQL takes one that no other worker has. What was decided on by a clock that was ahead is looked at again. $1 is the time in tests.
+const dueSQL = `
+SELECT name, kind, expression, zone, missed, slot, run_now, coalesce($1, clock_timestamp())
+FROM tenantry.schedules
+WHERE run_now OR enabled AND (next_at IS NULL OR next_at <= coalesce($1, clock_timestamp()) OR slot > coalesce($1, clock_timestamp()))
+ORDER BY next_at NULLS FIRST, name
+LIMIT 1
+FOR UPDATE SKIP LOCKED`
 
-// checkSample is the check of the tenants that were not looked at for longest.
-func checkSample(ctx context.Context, tx pgx.Tx) (jobs.Args, error) {
-	var share string
-	if err := tx.QueryRow(ctx, `SELECT tenantry.setting('drift_sample')`).Scan(&share); err != nil {
-		return nil, fmt.Errorf("read drift_sample: %w", err)
-	}
-	return jobs.Check{Share: share}, nil
-}
-
-// askScheduled asks for what has become due.
-func (c *chores) askScheduled(ctx context.Context) error {
-	for _, s := range schedules() {
-		if err := c.ask(ctx, s); err != nil {
-			return fmt.Errorf("schedule %s: %w", s.name, err)
+// runSchedules does what has become due, by the database's clock; clock is another one, of tests. Several workers may do it at once: each time of a schedule
+// is decided on by one of them, in one transaction.
+func (c *chores) runSchedules(ctx context.Context, clock *time.Time) error {
+	for range schedulesAtOnce {
+		found, err := c.runSchedule(ctx, clock)
+		if err != nil || !found {
+			return err
 		}
 	}
 	return nil
 }
 
-// ask asks for what one schedule has become due for since it was asked for last, by the database's clock: once, also where several times were
-// missed while no worker ran. It holds the schedule's row, so others pass by meanwhile; the idempotency key is for what a restored control
-// database may have forgotten. A schedule that is new, or has another expression than before, begins now.
-func (c *chores) ask(ctx context.Context, s schedule) error {
-	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error { //nolint:wrapcheck // wrapped by the caller
-		var expression, before string
-		var last, now time.Time
-		_, err := tx.Exec(ctx, `
-			INSERT INTO tenantry.schedules (name, expression)
-			SELECT $1, tenantry.setting($2) WHERE NOT EXISTS (SELECT FROM tenantry.schedules WHERE name = $1)
-			ON CONFLICT DO NOTHING`, s.name, s.setting)
-		if err != nil {
-			return fmt.Errorf("add: %w", err)
-		}
-		err = tx.QueryRow(ctx, `
-			SELECT tenantry.setting($2), expression, slot, clock_timestamp() FROM tenantry.schedules WHERE name = $1
-			FOR UPDATE SKIP LOCKED`, s.name, s.setting).Scan(&expression, &before, &last, &now)
+// runSchedule does what one schedule has become due for. found is false where none is due.
+func (c *chores) runSchedule(ctx context.Context, clock *time.Time) (found bool, err error) {
+	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		var s schedule
+		err := tx.QueryRow(ctx, dueSQL, clock).Scan(&s.Name, &s.Kind, &s.Expression, &s.Zone, &s.Missed, &s.Slot, &s.RunNow, &s.Now)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return nil // another worker asks just now
+			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return fmt.Errorf("read schedules: %w", err)
 		}
-		if expression != before {
-			_, err = tx.Exec(ctx, `UPDATE tenantry.schedules SET expression = $2, slot = $3 WHERE name = $1`, s.name, expression, now)
+		found = true
+		if err := c.decide(ctx, tx, s); err != nil {
+			return fmt.Errorf("schedule %s: %w", s.Name, err)
+		}
+		return nil
+	})
+	atSlotDecided.Hit(ctx)
+	return found, err //nolint:wrapcheck // wrapped above
+}
+
+// decide does what a schedule is due for and notes up to when that is done.
+func (c *chores) decide(ctx context.Context, tx pgx.Tx, s schedule) error {
+	times, err := timetable.Parse(s.Expression, s.Zone)
+	if err != nil {
+		// The control database let it through: it is not done again and again, and seen.
+		_, noteErr := tx.Exec(ctx, `UPDATE tenantry.schedules SET next_at = $2 + interval '1 hour', run_now = false, error = $3 WHERE name = $1`, s.Name, s.Now, err.Error())
+		return noteErr //nolint:wrapcheck // wrapped by the caller
+	}
+	// After a clock that was ahead is set right: what was done for times that come again has its slot.
+	last := s.Slot
+	if last.After(s.Now) {
+		last = s.Now
+	}
+	if s.Kind == nil {
+		if next := times.Next(last); next.IsZero() || next.After(s.Now) && !s.RunNow {
+			return noteSlot(ctx, tx, s.Name, last, next)
+		}
+		return c.doChore(ctx, tx, s, times)
+	}
+	due, more := times.Due(last, s.Now, slotsAtOnce)
+	if err := c.ask(ctx, tx, s, due, more); err != nil {
+		return err
+	}
+	if len(due) > 0 {
+		last = due[len(due)-1]
+	}
+	return noteSlot(ctx, tx, s.Name, last, times.Next(last))
+}
+
+func noteSlot(ctx context.Context, tx pgx.Tx, name string, slot, next time.Time) error {
+	if next.IsZero() {
+		next = slot.AddDate(1, 0, 0) // never; looked at again in a year
+	}
+	_, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET slot = $2, next_at = $3 WHERE name = $1`, name, slot, next)
+	return err //nolint:wrapcheck // wrapped by the caller
+}
+
+// ask asks for the operations of times, and records those that were missed.
+func (c *chores) ask(ctx context.Context, tx pgx.Tx, s schedule, due []time.Time, more bool) error {
+	do, missed := s.Missed.Split(due, more, s.Now)
+	if len(missed) > 0 {
+		_, err := tx.Exec(ctx, `INSERT INTO tenantry.slots (schedule, slot) SELECT $1, unnest($2::timestamptz[]) ON CONFLICT DO NOTHING`, s.Name, missed)
+		if err != nil {
+			return fmt.Errorf("note what was missed: %w", err)
+		}
+		c.log.Warn().Str("schedule", s.Name).Int("times", len(missed)).Time("newest", missed[len(missed)-1]).Msg("times were missed and are not made up for")
+	}
+	for _, slot := range do {
+		var id *string
+		if err := tx.QueryRow(ctx, `SELECT tenantry.ask_scheduled($1, $2, 'tenantry')`, s.Name, slot).Scan(&id); err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+		atSlotAsked.Hit(ctx)
+		if id != nil {
+			c.log.Info().Str("schedule", s.Name).Time("slot", slot).Str("operation_id", *id).Msg("asked for what was due")
+		}
+	}
+	return nil
+}
+
+// doChore does a chore, once for all that was missed. One that fails comes again at its next time; what went wrong is kept.
+func (c *chores) doChore(ctx context.Context, tx pgx.Tx, s schedule, times timetable.Times) error {
+	do, known := c.scheduled()[s.Name]
+	problem := ""
+	if known {
+		err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return do(ctx, inner) })
+		if ctx.Err() != nil {
 			return err //nolint:wrapcheck // wrapped by the caller
 		}
-		slot, err := newestSlot(expression, last, now)
-		if err != nil || slot.IsZero() {
-			return err
+		if err != nil {
+			problem = clean(err.Error())
+			c.log.Warn().Err(err).Str("schedule", s.Name).Msg("not done, it comes again")
 		}
-		return c.askAt(ctx, tx, s, slot)
-	})
-}
-
-// askForBackups asks for the night's backups whose time has come, and for verifications.
-func (c *chores) askForBackups(ctx context.Context) error {
-	var expression string
-	var now time.Time
-	if err := c.pool.QueryRow(ctx, `SELECT tenantry.setting('backup_schedule'), clock_timestamp()`).Scan(&expression, &now); err != nil {
-		return fmt.Errorf("read backup_schedule: %w", err)
+	} else {
+		problem = "this worker does not know it: it is an older or a newer one"
 	}
-	slot, err := newestSlot(expression, now.Add(-backupsLookBack), now)
-	if err != nil {
-		return err
-	}
-	if !slot.IsZero() {
-		if err := c.count(ctx, `SELECT tenantry.backups_due($1)`, "asked for backups", slot); err != nil {
-			return err
-		}
-	}
-	return c.count(ctx, `SELECT tenantry.verifications_due()`, "asked for verifications of backups")
-}
-
-// backupsLookBack is how long ago a night may have begun whose backups are still asked for: a week, for schedules that are weekly.
-const backupsLookBack = 8 * 24 * time.Hour
-
-// askAt asks for the operation of one time.
-func (c *chores) askAt(ctx context.Context, tx pgx.Tx, s schedule, slot time.Time) error {
-	asked, err := s.args(ctx, tx)
-	if err != nil {
-		return err
-	}
-	var id string
-	key := "schedule/" + s.name + "/" + slot.Format(time.RFC3339)
-	_, err = tx.Exec(ctx, `SELECT set_config('tenantry.requested_by', 'tenantry', true)`)
-	if err != nil {
-		return fmt.Errorf("say who asks: %w", err)
-	}
-	// asked_before refuses a key that was used with other arguments, such as another share: then it was asked for already.
-	err = tx.QueryRow(ctx, `
-		SELECT coalesce((SELECT id FROM tenantry.operations WHERE kind = $1 AND idempotency_key = $3), tenantry.submit_as($1, $2, $3, false))`,
-		asked.Kind(), asked, key).Scan(&id)
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET slot = $2, operation_id = $3 WHERE name = $1`, s.name, slot, id); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET run_now = false, ran_at = $2, error = $3 WHERE name = $1`, s.Name, s.Now, problem); err != nil {
 		return fmt.Errorf("note: %w", err)
 	}
-	c.log.Info().Str("schedule", s.name).Time("slot", slot).Str("operation_id", id).Msg("asked for what was due")
-	return nil
+	return noteSlot(ctx, tx, s.Name, s.Now, times.Next(s.Now))
 }
 
-// newestSlot gives the newest time of an expression that lies after last and not after now, zero if there is none.
-func newestSlot(expression string, last, now time.Time) (time.Time, error) {
-	if expression == "off" {
-		return time.Time{}, nil
+// scheduled are the chores that have a row in tenantry.schedules, by its name.
+func (c *chores) scheduled() map[string]func(context.Context, pgx.Tx) error {
+	call := func(sql, message string) func(context.Context, pgx.Tx) error {
+		return func(ctx context.Context, tx pgx.Tx) error { return c.count(ctx, tx, sql, message) }
 	}
-	times, err := cron.ParseStandard(expression)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read cron expression: %w", err)
+	return map[string]func(context.Context, pgx.Tx) error{
+		"rotate":   call(`SELECT tenantry.rotations_due()`, "asked for new passwords"),
+		"purge":    call(`SELECT tenantry.purge_due()`, "asked for due purges"),
+		"warm":     call(refillSQL, "asked for warm databases"),
+		"verify":   call(`SELECT tenantry.verifications_due()`, "asked for verifications of backups"),
+		"replaced": call(`SELECT tenantry.let_go_replaced()`, "databases that were replaced are let go"),
+		"looks":    call(`SELECT tenantry.looks_due()`, "asked to drop restored tables"),
+		"sweep":    sweep,
 	}
-	var newest time.Time
-	for next := times.Next(last.UTC()); !next.IsZero() && !next.After(now); next = times.Next(next) {
-		newest = next
-	}
-	return newest, nil
+}
+
+// askForBackups asks for the backups of the night whose time has come.
+func (c *chores) askForBackups(ctx context.Context) error {
+	return c.count(ctx, c.pool, `SELECT tenantry.backups_due()`, "asked for backups")
 }

@@ -22,7 +22,6 @@ func TestSettingsOfTheWrongKindAreRefused(t *testing.T) {
 		"mass_delete_floor": {`1.5`, `1e10`, `null`},
 		"mass_delete_share": {`1.01`, `-0.1`, `"0.1"`, `null`},
 		"drift_sample":      {`1.01`, `-0.1`, `"0.1"`, `null`},
-		"drift_schedule":    {`"daily"`, `null`, `15`, `["15 2 * * *"]`},
 		"delete_grace":      {`"soon"`, `"-1 day"`, `"400 days"`, `7`, `null`},
 		"current_release":   {`"no-such"`, `1`},
 	} {

@@ -20,7 +20,7 @@ func (a *app) backupCommand() *cobra.Command {
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
-each tenant (settings verify_period, verify_at_once). Every night each active tenant is backed up at its own time (backup_schedule, backup_spread).
+each tenant (settings verify_period, verify_at_once). Every night each active tenant is backed up at its own time (tenantry schedule show night, and the setting backup_spread).
 
 Workers read where backups are kept from TENANTRY_BACKUP_URL: file:///var/lib/tenantry/backups if it is not set, s3://bucket?region=eu-central-1,
 gs://bucket, azblob://container. They need pg_dump and pg_restore of the servers' version or newer. A store in S3 must know conditional writes
@@ -304,7 +304,7 @@ func (a *app) backupExpire() *cobra.Command {
 	var w waiting
 	c := &cobra.Command{
 		Use: "expire", Short: "Delete the backups that retention does not keep", Args: cobra.NoArgs,
-		Long: `Deletes the backups that the setting backup_retention and the policies of tenantry backup retention do not keep, as the schedule expire_schedule does by itself. What is held, the newest
+		Long: `Deletes the backups that the setting backup_retention and the policies of tenantry backup retention do not keep, as the schedule expire does by itself. What is held, the newest
 backup that was verified, and what is newer than that never go. What backups that never became one have left in the store goes too.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.submitEach(c, []string{"fleet"}, func(string) jobs.Args { return jobs.ExpireBackups{} }, w)

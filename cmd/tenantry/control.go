@@ -89,9 +89,8 @@ func (a *app) controlSettings() *cobra.Command {
 		Use: "settings [KEY [VALUE]]", Short: "Show the fleet's settings, or change one", Args: cobra.MaximumNArgs(2),
 		Long: `Shows the settings of the whole fleet, or changes one. purges_per_hour (0 stops purges) and mass_delete_floor are whole
 numbers from 0, max_reaps and warm_failures from 1; mass_delete_share and drift_sample are numbers from 0 to 1; delete_grace is an interval
-up to 366 days; drift_schedule is a cron expression of five fields in UTC (minute, hour, day of month, month, day of week from 0,
-Sunday), or off.`,
-		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'\n  tenantry control settings drift_schedule '15 2 * * *'",
+up to 366 days. When the fleet does what by itself, tenantry schedule says.`,
+		Example: "  tenantry control settings purges_per_hour 50\n  tenantry control settings delete_grace '30 days'",
 		RunE: func(c *cobra.Command, args []string) error {
 			pool, err := a.control(c.Context())
 			if err != nil {
@@ -154,16 +153,21 @@ func setSetting(ctx context.Context, pool *pgxpool.Pool, key, value string) erro
 		UPDATE tenantry.settings
 		SET value = CASE WHEN jsonb_typeof(value) = jsonb_typeof($3::jsonb) THEN $3::jsonb ELSE to_jsonb($2::text) END, updated_at = now()
 		WHERE key = $1`, key, value, number)
-	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "TY001" {
-		return usageError("%s; %s", refusal.Message, refusal.Hint)
-	}
 	if err != nil {
-		return fmt.Errorf("change setting %s: %w", key, err)
+		return refusedAsUsage(fmt.Errorf("change setting %s: %w", key, err))
 	}
 	if tag.RowsAffected() == 0 {
 		return usageError("there is no setting %q; see tenantry control settings", key)
 	}
 	return nil
+}
+
+// refusedAsUsage makes what the control database refuses, because it makes no sense, the fault of who has typed it.
+func refusedAsUsage(err error) error {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "TY001" {
+		return usageError("%s; %s", refusal.Message, refusal.Hint)
+	}
+	return err
 }
 
 func (a *app) keyCommand() *cobra.Command {

@@ -22,7 +22,7 @@ pg_dump -s would write of its database, grants and owners too, with what a datab
 touched. Differences are missing, extra, changed, invalid (an index that is not used) or not_validated (a constraint that old rows may
 break). It only reads.
 
-Every night some tenants are checked, so that all are within a week: see drift_schedule and drift_sample of tenantry control settings.`
+Every night some tenants are checked, so that all are within a week: see tenantry schedule show drift, and the setting drift_sample.`
 	return c
 }
 

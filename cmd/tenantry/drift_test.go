@@ -74,9 +74,5 @@ func TestDriftByHand(t *testing.T) { //nolint:paralleltest // the environment is
 	}
 	_, said = c.run(exitError, "drift", "check", "nobody")
 	require.Contains(t, said, "nobody")
-	require.Contains(t, c.ok("control", "settings", "drift_schedule", "0 4 * * *"), "0 4 * * *")
-	_, said = c.run(exitUsage, "control", "settings", "drift_schedule", "tomorrow")
-	require.Contains(t, said, "cron")
-	require.Contains(t, c.ok("control", "settings", "drift_schedule", "off"), "off")
 	require.Contains(t, c.ok("control", "settings", "drift_sample", "0.5"), "0.5")
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // schedules name zones, and not every machine knows them
 
 	"github.com/spf13/cobra"
 )
@@ -122,7 +123,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.scheduleCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

@@ -71,10 +71,6 @@ BEGIN
       IF NEW.value <> '""' AND NOT EXISTS (SELECT FROM tenantry.nodes n WHERE to_jsonb(n.name) = NEW.value) THEN
         PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no node %s', NEW.key, tenantry.shown(NEW.value)), 'see tenantry node list');
       END IF;
-    WHEN NEW.key LIKE '%\_schedule' THEN
-      IF NEW.value <> '"off"' THEN
-        PERFORM tenantry.check_cron(NEW.key, NEW.value);
-      END IF;
     WHEN NEW.key = 'current_release' THEN
       IF v_type <> 'null' AND NOT EXISTS (SELECT FROM tenantry.releases r WHERE to_jsonb(r.name) = NEW.value AND r.withdrawn_at IS NULL) THEN
         PERFORM tenantry.refuse('TY002', NEW.key, format('%s: there is no release %s, or it is withdrawn', NEW.key, tenantry.shown(NEW.value)), 'see tenantry release list');

@@ -91,7 +91,6 @@ END
 $$;
 
 INSERT INTO tenantry.settings (key, value, description) VALUES
-  ('backup_schedule',  '"0 1 * * *"',  'when the night''s backups begin, as a cron expression in UTC; off is never'),
   ('backup_spread',    '"04:00:00"',   'over how long the night''s backups are spread, each tenant at its own time of it, as an interval'),
   ('backup_objective', '"192:00:00"',  'how old a tenant''s newest verified backup may be, as an interval; tenantry backup status counts those over it'),
   ('backup_retention', '{"last": 3, "daily": 7, "weekly": 4, "monthly": 12}',
@@ -101,8 +100,7 @@ INSERT INTO tenantry.settings (key, value, description) VALUES
   ('verify_node',      '""',           'name of the node on which backups are verified; the tenant''s own if empty'),
   ('backup_unchanged', '"744:00:00"',  'how old the verified backup of a tenant that has not changed since may be for the night to make no other, as an interval; 0 is always'),
   ('retain_replaced',  '"168:00:00"',  'how long the database that a restore in place has replaced is kept, closed, so that it can be undone, as an interval'),
-  ('retain_looks',     '"168:00:00"',  'how long tables of a backup that were restored for a look are kept when the operation does not say, as an interval'),
-  ('expire_schedule',  '"30 6 * * *"', 'when backups that retention does not keep are deleted, as a cron expression in UTC; off is never');
+  ('retain_looks',     '"168:00:00"',  'how long tables of a backup that were restored for a look are kept when the operation does not say, as an interval');
 
 -- How long backups are kept, of one tenant or of all with some labels. Of the others the setting backup_retention says it.
 CREATE TABLE tenantry.retention (
@@ -194,6 +192,13 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
    '{"tenant": {"type": "tenant", "required": true}, "schema": {"type": "text"}}'),
   ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}'),
   ('cover_backups', 'backup', 'none', true, 5, true, '{}', '{"only": {"type": "tenant"}}');
+
+INSERT INTO tenantry.schedules (name, kind, expression, does) VALUES
+  ('night', 'cover_backups', '0 1 * * *', 'begins the night''s backups: who has not changed needs none, the others are backed up within backup_spread'),
+  ('expire', 'expire_backups', '30 6 * * *', 'deletes the backups that retention does not keep, exports whose time is over, and leftovers'),
+  ('verify', NULL, '* * * * *', 'asks to verify backups whose time has come, verify_at_once at a time'),
+  ('replaced', NULL, '*/5 * * * *', 'lets go of databases that a restore in place has replaced, when retain_replaced is over'),
+  ('looks', NULL, '*/5 * * * *', 'asks to drop tables that were restored for a look and whose time is over');
 
 -- complete_backup finds a backup that can be restored.
 CREATE FUNCTION tenantry.complete_backup(p_backup text) RETURNS tenantry.backups
@@ -366,35 +371,16 @@ BEGIN
 END
 $$;
 
--- covered_first asks, once a night, which tenants have not changed, and says whether that is answered. Who does not answer within half an hour is not waited for.
-CREATE FUNCTION tenantry.covered_first(p_slot timestamptz) RETURNS boolean
-LANGUAGE plpgsql
-AS $$
-DECLARE
-  v_key text := 'night/' || to_char(p_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"');
-  v_op tenantry.operations;
-BEGIN
-  IF tenantry.setting('backup_unchanged')::interval = interval '0' THEN
-    RETURN true;
-  END IF;
-  SELECT o.* INTO v_op FROM tenantry.operations o WHERE o.kind = 'cover_backups' AND o.idempotency_key = v_key;
-  IF v_op.id IS NULL THEN
-    PERFORM tenantry.submit_as('cover_backups', '{}', v_key, false);
-    RETURN false;
-  END IF;
-  RETURN v_op.finished_at IS NOT NULL OR v_op.created_at < now() - interval '30 minutes';
-END
-$$;
-
--- backups_due asks for the night's backups whose time has come, and returns how many. Each tenant has its own time within the spread, always the same:
+-- backups_due asks for the backups of the newest night whose time has come, and returns how many. The night has begun by looking who has not changed (cover_backups); who
+-- does not answer within half an hour is not waited for. Each tenant has its own time within the spread, always the same:
 -- a night that was missed is made up for as soon as a worker is there again, once. Tenants that have not changed are not backed up again.
-CREATE FUNCTION tenantry.backups_due(p_slot timestamptz) RETURNS integer
+CREATE FUNCTION tenantry.backups_due() RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
 DECLARE
   v_spread interval := tenantry.setting('backup_spread')::interval;
-  v_key text;
+  v_slot timestamptz;
   v_tenant record;
   v_asked integer := 0;
 BEGIN
@@ -402,18 +388,25 @@ BEGIN
     RETURN 0;
   END IF;
   PERFORM set_config('tenantry.requested_by', 'tenantry', true);
-  IF NOT tenantry.covered_first(p_slot) THEN
+  SELECT s.slot INTO v_slot
+  FROM tenantry.schedules n
+  JOIN LATERAL (
+    SELECT l.* FROM tenantry.slots l WHERE l.schedule = n.name AND l.operation_id IS NOT NULL AND l.slot > now() - interval '8 days' ORDER BY l.slot DESC LIMIT 1
+  ) s ON true
+  JOIN tenantry.operations o ON o.id = s.operation_id
+  WHERE n.name = 'night' AND n.enabled AND (o.finished_at IS NOT NULL OR o.created_at < now() - interval '30 minutes');
+  IF v_slot IS NULL THEN
     RETURN 0;
   END IF;
   FOR v_tenant IN
-    SELECT t.id, 'night/' || t.id || '/' || to_char(p_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS key
+    SELECT t.id, 'night/' || t.id || '/' || to_char(v_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS key
     FROM tenantry.tenants t
-    WHERE t.state = 'active' AND t.activated_at < p_slot
-      AND p_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
+    WHERE t.state = 'active' AND t.activated_at < v_slot
+      AND v_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
       AND NOT EXISTS (
         -- What was committed within the last minutes before it is not counted yet.
         SELECT FROM tenantry.backups b
-        WHERE b.tenant_id = t.id AND b.state = 'complete' AND (b.taken_at >= p_slot OR b.unchanged_until >= p_slot - interval '10 minutes'))
+        WHERE b.tenant_id = t.id AND b.state = 'complete' AND (b.taken_at >= v_slot OR b.unchanged_until >= v_slot - interval '10 minutes'))
     ORDER BY t.id
   LOOP
     CONTINUE WHEN EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'backup' AND o.idempotency_key = v_tenant.key);

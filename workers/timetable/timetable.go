@@ -62,8 +62,10 @@ func (t Times) Next(after time.Time) time.Time {
 	if t.wall == nil {
 		return time.Time{}
 	}
-	var best time.Time
-	until := time.Time{}
+	if next, sure := t.nextUnset(after); sure {
+		return next
+	}
+	var best, until time.Time
 	for shown := t.wall.Next(face(after.In(t.zone)).Add(-mostSet)); !shown.IsZero() && (best.IsZero() || !shown.After(until)); shown = t.wall.Next(shown) {
 		for _, at := range t.moments(shown) {
 			if at.After(after) && (best.IsZero() || at.Before(best)) {
@@ -73,6 +75,22 @@ func (t Times) Next(after time.Time) time.Time {
 		}
 	}
 	return best
+}
+
+// nextUnset is the first time after a time while nobody sets the clock; sure is false when somebody may.
+func (t Times) nextUnset(after time.Time) (next time.Time, sure bool) {
+	here := after.In(t.zone)
+	since, until := here.ZoneBounds()
+	if !since.IsZero() && after.Sub(since) < mostSet {
+		return next, false
+	}
+	shown := t.wall.Next(face(here))
+	if shown.IsZero() {
+		return shown, until.IsZero()
+	}
+	_, seconds := here.Zone()
+	next = shown.Add(-time.Duration(seconds) * time.Second)
+	return next, until.IsZero() || next.Before(until)
 }
 
 // face is what a clock shows, as a time of a clock that nobody sets.
@@ -103,14 +121,14 @@ func (t Times) moments(shown time.Time) []time.Time {
 	return []time.Time{leap.UTC()}
 }
 
-// Due lists the times after last, up to now, the oldest first: the newest of them where there are more than most, and how many older ones are left out. When last
-// is after now, because a clock was wrong, none is due.
-func (t Times) Due(last, now time.Time, most int) (due []time.Time, leftOut int) {
+// Due lists the times after last, up to now, the oldest first, and says whether there are more than most. When last is after now, because a clock was wrong, none
+// is due.
+func (t Times) Due(last, now time.Time, most int) (due []time.Time, more bool) {
 	for next := t.Next(last); !next.IsZero() && !next.After(now); next = t.Next(next) {
-		if due = append(due, next); len(due) > most {
-			due = due[1:]
-			leftOut++
+		if len(due) == most {
+			return due, true
 		}
+		due = append(due, next)
 	}
-	return due, leftOut
+	return due, false
 }

@@ -78,15 +78,40 @@ func TestDue(t *testing.T) {
 	times, err := timetable.Parse("15 2 * * *", "")
 	require.NoError(t, err)
 	last := utc(t, "2026-11-20 02:15")
-	due, left := times.Due(last, utc(t, "2026-11-27 02:14"), 100)
+	due, more := times.Due(last, utc(t, "2026-11-27 02:14"), 100)
 	require.Len(t, due, 6)
-	require.Zero(t, left)
-	due, left = times.Due(last, utc(t, "2026-11-27 02:15"), 2)
-	require.Equal(t, []time.Time{utc(t, "2026-11-26 02:15"), utc(t, "2026-11-27 02:15")}, due)
-	require.Equal(t, 5, left)
-	due, left = times.Due(last, last.Add(-time.Hour), 2)
+	require.False(t, more)
+	due, more = times.Due(last, utc(t, "2026-11-27 02:15"), 2)
+	require.Equal(t, []time.Time{utc(t, "2026-11-21 02:15"), utc(t, "2026-11-22 02:15")}, due)
+	require.True(t, more)
+	_, more = times.Due(last, utc(t, "2026-11-27 02:15"), 7)
+	require.False(t, more)
+	due, more = times.Due(last, last.Add(-time.Hour), 2)
 	require.Empty(t, due)
-	require.Zero(t, left)
+	require.False(t, more)
+}
+
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	now := utc(t, "2026-11-27 02:16")
+	old, late, fresh := now.Add(-48*time.Hour), now.Add(-11*time.Minute), now.Add(-10*time.Minute)
+	for _, z := range []struct {
+		missed       timetable.Missed
+		due          []time.Time
+		more         bool
+		want, others []time.Time
+	}{
+		{timetable.Once, nil, false, nil, nil},
+		{timetable.Once, []time.Time{old, late}, false, []time.Time{late}, []time.Time{old}},
+		{timetable.Once, []time.Time{old, late}, true, nil, []time.Time{old, late}},
+		{timetable.Each, []time.Time{old, late, fresh}, true, []time.Time{old, late, fresh}, nil},
+		{timetable.Never, []time.Time{old, late, fresh}, false, []time.Time{fresh}, []time.Time{old, late}},
+		{timetable.Never, []time.Time{old}, false, nil, []time.Time{old}},
+	} {
+		do, others := z.missed.Split(z.due, z.more, now)
+		require.Equal(t, z.want, do)
+		require.Equal(t, z.others, others)
+	}
 }
 
 // Minute by minute, by the clock on the wall: an independent and slow way to the same times.
@@ -130,4 +155,15 @@ func TestAgainstAClockThatIsWatched(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 	})
+}
+
+// A week of minutes is listed at once: it is done in a transaction.
+func BenchmarkDue(b *testing.B) {
+	times, err := timetable.Parse("* * * * *", "Europe/Berlin")
+	require.NoError(b, err)
+	last := utc(b, "2026-11-20 00:00")
+	for b.Loop() {
+		due, _ := times.Due(last, last.AddDate(0, 0, 7), 10_080)
+		require.Len(b, due, 10_080)
+	}
 }
