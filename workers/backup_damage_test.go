@@ -1,6 +1,7 @@
 package workers_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -91,6 +92,18 @@ func TestThousandFlips(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, whole, 0o600))
 	}
 	require.NoError(t, look(), "as it was")
+
+	// Of the manifest every bit.
+	raw, err := store.ReadSmall(ctx, manifest)
+	require.NoError(t, err)
+	for at := range raw {
+		for bit := range 8 {
+			damaged := bytes.Clone(raw)
+			damaged[at] ^= 1 << bit
+			_, err := trusted.OpenManifest(manifest, damaged)
+			require.ErrorContains(t, err, manifest, "bit %d of byte %d", bit, at)
+		}
+	}
 }
 
 // TestHostileDump: a tenant's owner puts into its database what runs when that is restored, and names that a careless tool would run. Nothing of it gets out.

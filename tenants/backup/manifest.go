@@ -109,11 +109,11 @@ func (t Trusted) open(purpose, name string, raw []byte, into any) error {
 	if !known {
 		return &CorruptError{name, fmt.Sprintf("key %q, which has signed it, is not one of this installation", s.Key)}
 	}
-	signature, err := base64.StdEncoding.DecodeString(s.Signature)
+	signature, err := base64.StdEncoding.Strict().DecodeString(s.Signature)
 	if err != nil || !ed25519.Verify(key, message(purpose, s.Body), signature) {
 		return &CorruptError{name, "its signature does not fit"}
 	}
-	// Spaces are no part of what is signed, and other bytes may decode to the same signature.
+	// Spaces and the case of names are no part of what is signed.
 	if again, err := encode(s); err != nil || !bytes.Equal(again, raw) {
 		return &CorruptError{name, "it is not as it was written"}
 	}
