@@ -134,6 +134,12 @@ type RestoreInPlace struct {
 	Node string `json:"node,omitempty"`
 }
 
+// ReturnNode takes a node back that was declared lost: databases whose tenants were restored elsewhere are closed first, and kept for the setting retain_replaced.
+// The node drains then.
+type ReturnNode struct {
+	Node string `json:"node"` // its name
+}
+
 // UndoRestore takes the newest [RestoreInPlace] of a tenant back: it lives again in the database that it had before, as that was.
 type UndoRestore struct {
 	Tenant string `json:"tenant"` // slug or id
@@ -249,6 +255,9 @@ func (Restore) Kind() string { return "restore" }
 
 // Kind is the operation's kind.
 func (RestoreInPlace) Kind() string { return "restore_in_place" }
+
+// Kind is the operation's kind.
+func (ReturnNode) Kind() string { return "return_node" }
 
 // Kind is the operation's kind.
 func (UndoRestore) Kind() string { return "undo_restore" }

@@ -30,6 +30,7 @@ const (
 	NodeAdding   = "adding"   // its bootstrap has not finished
 	NodeActive   = "active"   // takes new tenants
 	NodeDraining = "draining" // serves its tenants, takes no new ones
+	NodeLost     = "lost"     // a person says that it does not come back; its tenants are restored elsewhere
 )
 
 // TemplateRole owns what is in the node's template databases. It has no login but while a template is built.

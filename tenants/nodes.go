@@ -68,6 +68,11 @@ func (r *Registry) SetNodeState(ctx context.Context, id, state string) (Node, er
 	return r.setNodeState(ctx, id, state, NodeAdding, NodeActive, NodeDraining)
 }
 
+// LoseNode says that a node does not come back: nothing is made there or asked of it any more, and what waits for it fails.
+func (r *Registry) LoseNode(ctx context.Context, id string) (Node, error) {
+	return r.setNodeState(ctx, id, NodeLost, NodeActive, NodeDraining)
+}
+
 func (r *Registry) setNodeState(ctx context.Context, id, state string, from ...string) (Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()

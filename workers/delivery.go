@@ -110,6 +110,13 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
+	// What brings a tenant back from a lost node is about its old database, and waits for another node.
+	if unreachable(err) && !ofStore(err) && r.Kind != (jobs.RestoreInPlace{}).Kind() && d.ledger.onLostNode(ctx, r.ID) {
+		err = &refusal{
+			code: "node_lost", message: "its node is lost: " + clean(err.Error()),
+			hint: "restore the node's tenants elsewhere: tenantry node restore; or, when the node is there again: tenantry node return",
+		}
+	}
 	out, delay := fate(err, d.life.cause(ctx), r.started, d.handler)
 	if out == outcomeCancelled && !d.ledger.cancelAsked(ctx, r.ID) {
 		out = outcomeHandover // anybody in the control database can send the notification; nobody has asked

@@ -98,7 +98,7 @@ func (t *toolbox) beginRestoreInPlace(ctx context.Context, r *run, a jobs.Restor
 			  SELECT d.* FROM tenantry.tenants t JOIN tenantry.databases d ON d.id = t.database_id WHERE t.id = $1
 			), made AS (
 			  INSERT INTO tenantry.databases (node_id, release_id, tenant_id)
-			  SELECT coalesce((SELECT n.id FROM tenantry.nodes n WHERE n.name = $3), node_id), release_id, $1 FROM home
+			  SELECT tenantry.refuge(id, nullif($3, '')), release_id, $1 FROM home
 			  RETURNING id
 			)
 			INSERT INTO tenantry.swaps (operation_id, tenant_id, backup_id, old_database_id, new_database_id)
@@ -189,7 +189,7 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	if err != nil {
 		return err
 	}
-	if err := t.prov.Fence(ctx, r, s.Old, seq); err != nil {
+	if err := t.closeOld(ctx, r, old, seq); err != nil {
 		return err
 	}
 	atSwapClosed.Hit(ctx)
@@ -212,6 +212,22 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	return nil
 }
 
+// closeOld lets nobody into the database that a tenant had. That of a lost node cannot be closed: it is when the node comes back, see returnNode. Every process throws
+// its pools of it away all the same.
+func (t *toolbox) closeOld(ctx context.Context, r *run, old tenants.Database, seq int64) error {
+	node, err := t.reg.Node(ctx, old.NodeID)
+	if err != nil {
+		return err
+	}
+	if node.State == tenants.NodeLost {
+		return t.reg.AwaitFence(ctx, seq, ackWait)
+	}
+	return t.prov.Fence(ctx, r, old.ID, seq)
+}
+
+// ackWait is how long other processes are waited for that close their pools of a database that cannot be closed itself.
+const ackWait = 3 * time.Second
+
 // swapSQL lets a tenant live in another database. Operations that wait for their turn were asked about the one that it had.
 const swapSQL = `
 WITH tenant AS (
@@ -219,14 +235,18 @@ WITH tenant AS (
 ), waiting AS (
   UPDATE tenantry.operations SET database_id = $3 WHERE tenant_id = $1 AND database_id = $2 AND finished_at IS NULL
 ), old AS (
-  UPDATE tenantry.databases SET state = 'retained' WHERE id = $2
+  UPDATE tenantry.databases d SET state = CASE WHEN n.state = 'lost' THEN 'lost' ELSE 'retained' END
+  FROM tenantry.nodes n
+  WHERE d.id = $2 AND n.id = d.node_id
+  RETURNING d.state
 ), new AS (
   UPDATE tenantry.databases SET state = 'assigned', assigned_at = coalesce(assigned_at, now()), built_at = coalesce(built_at, now()) WHERE id = $3
 ), undone AS (
   -- The one that it lives in now is not dropped when its time is over.
   UPDATE tenantry.swaps SET keep_until = NULL WHERE tenant_id = $1 AND old_database_id = $3
 )
-UPDATE tenantry.swaps SET state = 'swapped', swapped_at = now(), keep_until = now() + tenantry.setting('retain_replaced')::interval
+UPDATE tenantry.swaps SET state = 'swapped', swapped_at = now(), keep_until = CASE WHEN old.state = 'retained' THEN now() + tenantry.setting('retain_replaced')::interval END
+FROM old
 WHERE operation_id = $4
 RETURNING keep_until`
 

@@ -127,7 +127,7 @@ func beginScratch(ctx context.Context, tx pgx.Tx, operation string, row backup.R
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO tenantry.databases (node_id, release_id, state)
-		SELECT coalesce((SELECT n.id FROM tenantry.nodes n WHERE n.name = $2 AND n.state <> 'adding'), d.node_id), d.release_id, 'scratch'
+		SELECT coalesce((SELECT n.id FROM tenantry.nodes n WHERE n.name = $2 AND n.state IN ('active', 'draining')), tenantry.refuge(d.id, NULL)), d.release_id, 'scratch'
 		FROM tenantry.tenants t
 		JOIN tenantry.databases d ON d.id = t.database_id
 		WHERE t.id = $1

@@ -67,6 +67,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.verifyBackup, Abandon: t.abandonVerification},
 		{Kind: jobs.Restore{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.restore, Abandon: t.abandonProvision},
 		{Kind: jobs.RestoreInPlace{}.Kind(), Timeout: backupTimeout, Work: t.restoreInPlace, Abandon: t.abandonSwap},
+		{Kind: jobs.ReturnNode{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.returnNode},
 		{Kind: jobs.UndoRestore{}.Kind(), Timeout: change, Work: t.undoRestore},
 		{Kind: jobs.RestoreTables{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.restoreTables, Abandon: t.abandonLook},
 		{Kind: jobs.DropRestoredTables{}.Kind(), Timeout: change, FailsCleanly: true, NeverParks: true, Work: t.dropRestoredTables},

@@ -132,6 +132,20 @@ func (l *ledger) cancelAsked(ctx context.Context, id string) bool {
 	return err == nil && asked
 }
 
+// onLostNode says whether an operation is about a database on a node that a person has declared lost. It is no when the ledger cannot be asked.
+func (l *ledger) onLostNode(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	defer cancel()
+	var lost bool
+	err := l.pool.QueryRow(ctx, `
+		SELECT n.state = 'lost'
+		FROM tenantry.operations o
+		JOIN tenantry.databases d ON d.id = o.database_id
+		JOIN tenantry.nodes n ON n.id = d.node_id
+		WHERE o.id = $1`, id).Scan(&lost)
+	return err == nil && lost
+}
+
 // settled is what became of an end.
 type settled int
 

@@ -132,14 +132,23 @@ undone in the same way.`,
 	return c
 }
 
+// timeFlag reads a flag's time; "" is now.
+func timeFlag(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	when, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return when, usageError("--%s %q is no time such as 2026-11-27T18:00:00Z", flag, text)
+	}
+	return when, nil
+}
+
 // backupBefore picks a tenant's backup and says how much it lacks.
 func (a *app) backupBefore(ctx context.Context, tenant, at string) (string, error) {
-	when := time.Now()
-	if at != "" {
-		var err error
-		if when, err = time.Parse(time.RFC3339, at); err != nil {
-			return "", usageError("--at %q is no time such as 2026-11-27T18:00:00Z", at)
-		}
+	when, err := timeFlag("at", at)
+	if err != nil {
+		return "", err
 	}
 	catalog, reg, err := a.catalog(ctx)
 	if err != nil {

@@ -217,6 +217,14 @@ func examineNode(ctx context.Context, p *patient, reg *tenants.Registry, n tenan
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	what := "node " + n.Name
+	if n.State == tenants.NodeLost {
+		say := p.warn
+		if use.Tenants > 0 {
+			say = p.fail
+		}
+		say(what, fmt.Sprintf("is lost; %d tenants are still on it", use.Tenants), "tenantry node restore "+n.Name+" brings them back from their backups, tenantry node return "+n.Name+" takes it back")
+		return n.ServerVersion
+	}
 	report, err := provision.Inspect(ctx, reg, n)
 	switch {
 	case errors.Is(err, tenants.ErrNoKey):

@@ -14,7 +14,8 @@ import (
 func (a *app) nodeCommand() *cobra.Command {
 	return group("node", "Add and look after the servers that hold tenants", a.nodeAdd(), a.nodeSet(), a.nodeList(), a.nodeShow(),
 		a.nodeState("drain", tenants.NodeDraining, "Let a node take no new tenants"),
-		a.nodeState("activate", tenants.NodeActive, "Let a drained node take tenants again"))
+		a.nodeState("activate", tenants.NodeActive, "Let a drained node take tenants again"),
+		a.nodeLost(), a.nodeRestore(), a.nodeReturn())
 }
 
 func (a *app) nodeAdd() *cobra.Command {

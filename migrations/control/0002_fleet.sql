@@ -89,8 +89,9 @@ CREATE TABLE tenantry.nodes (
   name            text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   region          text NOT NULL DEFAULT '' CHECK (length(region) <= 63),
   labels          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
-  -- adding: bootstrap not finished; active: takes new tenants; draining: serves, takes no new ones.
-  state           text NOT NULL DEFAULT 'adding' CHECK (state IN ('adding', 'active', 'draining')),
+  -- adding: bootstrap not finished; active: takes new tenants; draining: serves, takes no new ones; lost: a person says that it does not come back, and its
+  -- tenants are restored elsewhere.
+  state           text NOT NULL DEFAULT 'adding' CHECK (state IN ('adding', 'active', 'draining', 'lost')),
   url             text NOT NULL,             -- of the provisioner, without its password
   pooler_url      text NOT NULL DEFAULT '',  -- where applications connect instead, such as a PgBouncer; '' is directly
   provisioner     text NOT NULL,
@@ -122,7 +123,7 @@ CREATE TABLE tenantry.databases (
   name        text NOT NULL DEFAULT tenantry.new_database_name() CHECK (name ~ '^t_[0-9a-f]{22}$'),
   release_id  text NOT NULL REFERENCES tenantry.releases,
   state       text NOT NULL DEFAULT 'building'
-              CHECK (state IN ('building', 'warm', 'assigned', 'retained', 'scratch', 'failed', 'dropping', 'dropped')),
+              CHECK (state IN ('building', 'warm', 'assigned', 'retained', 'lost', 'scratch', 'failed', 'dropping', 'dropped')),
   tenant_id   text,
   created_at  timestamptz NOT NULL DEFAULT now(),
   built_at    timestamptz,

@@ -536,6 +536,7 @@ BEGIN
   FOR v_database IN
     SELECT d.id FROM tenantry.databases d
     WHERE d.tenant_id IS NULL
+      AND NOT EXISTS (SELECT FROM tenantry.nodes l WHERE l.id = d.node_id AND l.state = 'lost')
       AND (d.state = 'failed'
         OR (d.state = 'warm' AND d.release_id IS DISTINCT FROM v_release)
         -- More than the target: the newest go, for claims take the oldest first.

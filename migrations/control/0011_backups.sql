@@ -191,6 +191,7 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
   ('drop_restored_tables', 'backup', 'tenant', true, 8, true, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "schema": {"type": "text"}}'),
   ('expire_backups', 'backup', 'none', true, 8, true, '{}', '{}'),
+  ('return_node', 'backup', 'none', true, 8, true, '{}', '{"node": {"type": "slug", "required": true}}'),
   ('cover_backups', 'backup', 'none', true, 5, true, '{}', '{"only": {"type": "tenant"}}');
 
 INSERT INTO tenantry.schedules (name, kind, expression, does) VALUES
@@ -249,6 +250,25 @@ BEGIN
   IF p_args ? 'node' AND NOT EXISTS (SELECT FROM tenantry.nodes n WHERE n.name = p_args ->> 'node' AND n.state = 'active') THEN
     PERFORM tenantry.refuse('TY002', 'node', format('node: there is no active node %s', tenantry.shown(p_args -> 'node')), 'see tenantry node list');
   END IF;
+  PERFORM tenantry.refuge(p_tenant.database_id, p_args ->> 'node');
+END
+$$;
+
+-- refuge is the node on which a tenant's database is restored: the one that is asked for, else its own; where that is lost, another one of the same region.
+CREATE FUNCTION tenantry.refuge(p_database text, p_node text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v record;
+BEGIN
+  SELECT n.id, n.state, n.region, d.release_id INTO v FROM tenantry.databases d JOIN tenantry.nodes n ON n.id = d.node_id WHERE d.id = p_database;
+  IF p_node IS NULL AND v.state <> 'lost' THEN
+    RETURN v.id;
+  END IF;
+  IF p_node IS NOT NULL THEN
+    RETURN (SELECT n.id FROM tenantry.nodes n WHERE n.name = p_node);
+  END IF;
+  RETURN (SELECT p.node_id FROM tenantry.place(v.release_id, NULL, nullif(v.region, ''), NULL) p);
 END
 $$;
 
@@ -401,6 +421,8 @@ BEGIN
   FOR v_tenant IN
     SELECT t.id, 'night/' || t.id || '/' || to_char(v_slot AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI"Z"') AS key
     FROM tenantry.tenants t
+    JOIN tenantry.databases d ON d.id = t.database_id
+    JOIN tenantry.nodes n ON n.id = d.node_id AND n.state <> 'lost'
     WHERE t.state = 'active' AND t.activated_at < v_slot
       AND v_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
       AND NOT EXISTS (

@@ -22,7 +22,7 @@ const maxWorkers = 200
 var (
 	unfinishedStates = []jobs.State{jobs.StateWaiting, jobs.StateQueued, jobs.StateRunning, jobs.StateRetrying, jobs.StateParked}
 	tenantStates     = slices.DeleteFunc(tenants.States(), func(s tenants.State) bool { return s == tenants.StateDeleted })
-	databaseStates   = []string{"building", "warm", "assigned", "retained", "scratch", "failed", "dropping"}
+	databaseStates   = []string{"building", "warm", "assigned", "retained", "lost", "scratch", "failed", "dropping"}
 	rolloutStates    = []rollout.State{rollout.Running, rollout.Baking, rollout.Paused, rollout.Aborting}
 )
 
