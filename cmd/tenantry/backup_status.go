@@ -14,7 +14,7 @@ func (a *app) backupStatus() *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [TENANT]", Short: "Show how old each tenant's newest verified backup is", Args: cobra.MaximumNArgs(1),
 		Long: `Shows, those first that are worst off, how old the newest backup of each tenant is, and the newest that is verified. A tenant is late when that is
-older than the setting backup_objective. Exit code 3 when one is late.`,
+older than the setting backup_objective. The last line is the forecast of the next night. Exit code 3 when one is late.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			catalog, reg, err := a.catalog(c.Context())
 			if err != nil {
@@ -32,19 +32,27 @@ older than the setting backup_objective. Exit code 3 when one is late.`,
 			if err != nil {
 				return err
 			}
-			return a.printBackupStatus(list, late)
+			spread, err := reg.Setting(c.Context(), "backup_spread")
+			if err != nil {
+				return err
+			}
+			return a.printBackupStatus(list, spread, late)
 		},
 	}
 	c.Flags().BoolVar(&late, "late", false, "only tenants that are late")
 	return c
 }
 
-func (a *app) printBackupStatus(list []backup.Status, onlyLate bool) error {
-	var lateOnes, never int
+func (a *app) printBackupStatus(list []backup.Status, spread string, onlyLate bool) error {
+	var lateOnes, never, quiet int
 	var night float64
 	shown := []backup.Status{}
 	for _, s := range list {
-		night += deref(s.Seconds)
+		if s.Quiet {
+			quiet++
+		} else {
+			night += deref(s.Seconds)
+		}
 		if s.Verified == nil {
 			never++
 		}
@@ -76,8 +84,8 @@ func (a *app) printBackupStatus(list []backup.Status, onlyLate bool) error {
 			rows[i] = []string{s.Tenant, state, since(s.Verified), since(s.Newest), strconv.Itoa(s.Backups), size(s.Bytes), restores}
 		}
 		table(a.out, []string{"TENANT", "STATE", "VERIFIED", "NEWEST", "BACKUPS", "STORED", "RESTORES IN"}, rows)
-		a.printf("%d tenants, %d without a verified backup, %d late; a night takes about %s of work\n", len(list), never, lateOnes,
-			(time.Duration(night) * time.Second).String())
+		a.printf("%d tenants, %d without a verified backup, %d late\nthe next night: about %s of dumping, spread over %s; %d tenants have not changed lately and are not dumped\n",
+			len(list), never, lateOnes, time.Duration(night*float64(time.Second)).Round(time.Second/10), spread, quiet)
 	}
 	if lateOnes > 0 {
 		return &codeError{exitPartial, errShown}

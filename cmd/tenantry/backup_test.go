@@ -67,5 +67,10 @@ func TestBackupCommands(t *testing.T) { //nolint:paralleltest // the environment
 	require.Contains(t, said, "has no backup that was taken before")
 	c.ok("backup", "restore", newest, "--in-place", "--confirm", "acme", "--wait")
 	c.ok("backup", "undo", "acme", "--confirm", "acme", "--wait")
-	require.Contains(t, c.ok("backup", "status"), "acme")
+	status := c.ok("backup", "status")
+	require.Contains(t, status, "acme")
+	require.Regexp(t, `the next night: about .*s of dumping, spread over 04:00:00; 1 tenants have not changed`, status)
+	_, err = f.Pool.Exec(t.Context(), `UPDATE tenantry.backups SET unchanged_until = NULL`)
+	require.NoError(t, err)
+	require.Contains(t, c.ok("backup", "status"), "0 tenants have not changed lately")
 }

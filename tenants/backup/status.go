@@ -26,10 +26,13 @@ type Status struct {
 	Failed bool `db:"failed" json:"failed"`
 	// Seconds is how long the newest backup took to make.
 	Seconds *float64 `db:"seconds" json:"seconds"`
+	// Quiet says that the tenant was found not to have changed within the last two days: the next night is not likely to make another backup of it.
+	Quiet bool `db:"quiet" json:"quiet"`
 }
 
 const statusSQL = `
 SELECT t.id AS tenant_id, t.slug AS tenant, b.newest, b.verified, coalesce(b.backups, 0) AS backups, coalesce(b.bytes, 0) AS bytes, v.restore_seconds, n.seconds,
+       coalesce(n.unchanged_until > now() - interval '2 days', false) AS quiet,
        coalesce(b.verified, t.activated_at, t.created_at) < now() - tenantry.setting('backup_objective')::interval AS late,
        coalesce(n.outcome = 'failed', false) OR coalesce(l.state = 'failed', false) AS failed
 FROM tenantry.tenants t
@@ -38,7 +41,7 @@ LEFT JOIN LATERAL (
   FROM tenantry.backups WHERE tenant_id = t.id AND state = 'complete'
 ) b ON true
 LEFT JOIN LATERAL (
-  SELECT outcome, extract(epoch FROM completed_at - created_at)::float8 AS seconds FROM tenantry.backups
+  SELECT outcome, unchanged_until, extract(epoch FROM completed_at - created_at)::float8 AS seconds FROM tenantry.backups
   WHERE tenant_id = t.id AND state = 'complete' ORDER BY taken_at DESC LIMIT 1
 ) n ON true
 LEFT JOIN LATERAL (
