@@ -42,6 +42,7 @@ func fixtures() []fixture {
 			   'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '::1/64', B'1011', '<a>&amp;</a>', '(1,2)', '12.34'),
 			  (NULL, '{}', '{}', NULL, NULL, 'empty', '-Infinity', 1e-100, 123456789012345678901234567890.123456789, NULL, NULL, '-infinity', '4713-01-01 BC', NULL, 'null', 'null', NULL, NULL, B'', NULL, NULL, NULL),
 			  ('', NULL, ARRAY['\.'], 'sad', ROW(NULL, NULL), '(,)', 0, '-0', 0, 0, '00:00+00', 'epoch', 'epoch', '0', '""', '""', NULL, NULL, NULL, NULL, NULL, NULL);`},
+		oddValues(),
 		{name: "large objects", app: `
 			SELECT lo_from_bytea(0, decode(repeat('00ff5c0a', 3000), 'hex')), lo_from_bytea(0, ''), lo_from_bytea(0, 'text');`, owner: `
 			SELECT lo_from_bytea(0, 'the owner''s'); COMMENT ON TABLE customers IS E'with a\nbreak; and ''quotes''';`},

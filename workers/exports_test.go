@@ -89,8 +89,8 @@ func makeFixture(t *testing.T, f *fleettest.Fleet, slug string, fix fixture) {
 	}
 }
 
-// TestExportRoundTrip: what is imported is what was exported, for pg_dump, which is asked of both; what an export is in NDJSON can be read line by line,
-// and has as many rows.
+// TestExportRoundTrip: what is imported is what was exported, for pg_dump, which is asked of both, from CSV and from NDJSON; what an export is in NDJSON can be
+// read line by line, and has as many rows.
 func TestExportRoundTrip(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
@@ -101,17 +101,22 @@ func TestExportRoundTrip(t *testing.T) {
 			t.Parallel()
 			slug := fmt.Sprintf("fix-%d", i)
 			makeFixture(t, f, slug, fix)
+			before := dumpOf(t, f, slug)
+			again := func(body []byte, format string) {
+				name := slug + "-" + format
+				op := f.Do(t, jobs.Import{File: upload(t, f, body), Release: fleettest.Release, To: name})
+				require.NotContains(t, string(op.Result), "skipped")
+				require.Equal(t, before, dumpOf(t, f, name))
+				_, err := f.Connect(t, name, tenants.RoleApp).Exec(t.Context(), "SELECT 1")
+				require.NoError(t, err)
+			}
 			_, body := exportOf(t, f, slug, export.CSV)
-			again := slug + "-again"
-			op := f.Do(t, jobs.Import{File: upload(t, f, body), Release: fleettest.Release, To: again})
-			require.NotContains(t, string(op.Result), "skipped")
-			require.Equal(t, dumpOf(t, f, slug), dumpOf(t, f, again))
-			_, err := f.Connect(t, again, tenants.RoleApp).Exec(t.Context(), "SELECT 1")
-			require.NoError(t, err)
+			again(body, export.CSV)
 
 			csv, err := export.Peek(bytes.NewReader(body), int64(len(body)))
 			require.NoError(t, err)
 			_, body = exportOf(t, f, slug, export.NDJSON)
+			again(body, export.NDJSON)
 			lined, err := export.Peek(bytes.NewReader(body), int64(len(body)))
 			require.NoError(t, err)
 			files := filesOf(t, body)
@@ -150,28 +155,21 @@ func requireLines(t *testing.T, text string, f export.File) {
 	}
 }
 
-// TestExportIsExact: values that naive writers change come out of NDJSON as PostgreSQL has them.
+// TestExportIsExact: what NDJSON has of values that naive writers change.
 func TestExportIsExact(t *testing.T) {
 	t.Parallel()
 	f := backupFleet(t)
 	conn := f.Connect(t, "acme", tenants.RoleMigrator)
 	_, err := conn.PgConn().Exec(t.Context(), `SET ROLE `+f.Tenant(t, "acme").Database+`_owner;
-		CREATE TABLE exact (n numeric, big bigint, text text, j json);
-		INSERT INTO exact VALUES (123456789012345678901234567890.123456789, 9223372036854775807, E'a\\b\n\t\r\b\f\x0b"ü\\n', E'{"a":\n\t[1,\r\n2], "b": "\\n\\u0001"}')`).ReadAll()
+		CREATE TABLE exact (n numeric, big bigint, nan float8, text text, j json, lines json, word json, nothing json, no json, flag boolean, at timestamptz, old timestamptz,
+		  tags text[], from2 integer[], pair int4range[]);
+		INSERT INTO exact VALUES (123456789012345678901234567890.123456789, 9223372036854775807, 'NaN', E'a\\b\n\t\r\b\f\x0b"ü\\n', '{"a": 1e400, "a":[1]}', E'[1,\n2]', '"w"', 'null', NULL,
+		  true, '2026-02-28 12:00+01', '0044-03-15 12:00+00 BC', '{{a,NULL},{"b,","null"}}', '[2:3]={1,2}', '{"[1,2)"}')`).ReadAll()
 	require.NoError(t, err)
 	_, body := exportOf(t, f, "acme", export.NDJSON)
-	var row map[string]any
-	dec := json.NewDecoder(strings.NewReader(filesOf(t, body)["data/public.exact.ndjson"]))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&row))
-	require.Equal(t, map[string]any{
-		"n": json.Number("123456789012345678901234567890.123456789"), "big": json.Number("9223372036854775807"),
-		"text": "a\\b\n\t\r\b\f\v\"ü\\n", "j": map[string]any{"a": []any{json.Number("1"), json.Number("2")}, "b": "\n\x01"},
-	}, row)
-	op := f.Ends(t, f.Submit(t, jobs.Import{File: upload(t, f, body), To: "acme-2"}))
-	require.Equal(t, jobs.StateFailed, op.State)
-	require.Equal(t, "import_refused", op.Error.Code)
-	require.Contains(t, op.Error.Message, "--format csv")
+	require.Equal(t, `{"n":123456789012345678901234567890.123456789,"big":9223372036854775807,"nan":"NaN","text":"a\\b\n\t\r\b\f\u000b\"ü\\n","j":{"a": 1e400, "a":[1]},`+
+		`"lines":"[1,\n2]","word":"\"w\"","nothing":"null","no":null,"flag":true,"at":"2026-02-28T11:00:00+00:00","old":"0044-03-15 12:00:00+00 BC",`+
+		`"tags":[["a",null],["b,","null"]],"from2":"[2:3]={1,2}","pair":["[1,2)"]}`+"\n", filesOf(t, body)["data/public.exact.ndjson"])
 }
 
 // TestExportLoadsWithoutUs: psql is all that is needed.
@@ -260,10 +258,16 @@ func TestImportRefuses(t *testing.T) {
 	t.Parallel()
 	f := backupFleet(t)
 	_, body := exportOf(t, f, "acme", "")
+	_, lined := exportOf(t, f, "acme", export.NDJSON)
+	first, _, _ := strings.Cut(filesOf(t, lined)["data/public.customers.ndjson"], `{"id":2,`)
 	sign, _, err := backup.NewCatalog(f.Registry).Signing(t.Context())
 	require.NoError(t, err)
-	// change makes another zip of the export, signed by this installation unless the files' sums are left as they were.
+	// change makes another zip of an export, signed by this installation unless the files' sums are left as they were.
 	change := func(path, from, to string, signed bool) []byte {
+		body := body
+		if strings.HasSuffix(path, ".ndjson") {
+			body = lined
+		}
 		files := filesOf(t, body)
 		require.Contains(t, files[path], from)
 		files[path] = strings.Replace(files[path], from, to, 1)
@@ -294,6 +298,12 @@ func TestImportRefuses(t *testing.T) {
 		"not-a-number":            {change("data/public.customers.csv", "\n7,", "\nsecret,", true), "its rows do not fit the table \"public\".\"customers\" (SQLSTATE 22P02, line 8)"},
 		"other-columns":           {change("data/public.customers.csv", "name", "eman", true), "do not fit the table"},
 		"a-row-too-many":          {change("data/public.customers.csv", "\n7,", "\n1000,x,y,2026-01-01\n7,", true), ""},
+		"lines-other-rows":        {change("data/public.customers.ndjson", "Customer 7", "Customer 8", false), `"data/public.customers.ndjson" in it: its checksum`},
+		"lines-not-a-number":      {change("data/public.customers.ndjson", `"id":7,`, `"id":"secret",`, true), "its rows do not fit the table \"public\".\"customers\" (SQLSTATE 22P02, line 7)"},
+		"lines-other-columns":     {change("data/public.customers.ndjson", `"id":7,`, `"secret":7,`, true), "do not fit the table \"public\".\"customers\" (line 7: it is not a row"},
+		"lines-cut-off":           {change("data/public.customers.ndjson", `"}`+"\n", `"`, true), "(line 1: it is not a row as an export has it)"},
+		"lines-not-json":          {change("data/public.customers.ndjson", `{"id":9,`, `secret`, true), "(line 9: it is not a row as an export has it)"},
+		"lines-a-row-too-many":    {change("data/public.customers.ndjson", `{"id":7,`, strings.Replace(first, `{"id":1,`, `{"id":1000,`, 1)+`{"id":7,`, true), "it has 501 rows, and the manifest says 500"},
 		"broken-schema":           {change("schema.pre-data.sql", "CREATE TABLE", "CREATE TABLE 'x", true), "schema.pre-data.sql"},
 		"powerful":                {change("schema.pre-data.sql", "CREATE TABLE", "RESET ROLE; ALTER ROLE CURRENT_USER SUPERUSER; CREATE TABLE", true), "schema.pre-data.sql"},
 		"cut-off":                 {body[:len(body)-30], "its end is missing"},

@@ -32,7 +32,7 @@ func (a *app) exportCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "create TENANT...", Short: "Export tenants", Args: cobra.MinimumNArgs(1),
 		Long: `Exports tenants, each as of one moment. It takes its turn in its tenant's mailbox; the tenant's application is not disturbed.
-Only csv can be imported again.`,
+csv and ndjson can be imported again and hold every value exactly; csv can be loaded with psql alone as well.`,
 		Example: "  tenantry export create acme --wait\n  tenantry export create acme --format ndjson --keep '2 days' --wait",
 		RunE: func(c *cobra.Command, names []string) error {
 			return a.submitEach(c, names, func(t string) jobs.Args {

@@ -23,7 +23,7 @@ func (a *app) importCommand() *cobra.Command {
 		Use: "import FILE", Short: "Make a new tenant of an export that was made here", Args: cobra.ExactArgs(1),
 		Long: `Uploads an export into the store of backups; a worker checks every file of it against the manifest, and that against the signature of this
 installation, makes a database of it, compares the rows, and only then makes the tenant active. What others have made, or changed, is refused.
-The export must be one of --format csv. Needs TENANTRY_BACKUP_URL as the workers have it.`,
+Needs TENANTRY_BACKUP_URL as the workers have it.`,
 		Example: "  tenantry import acme.zip --to-new acme-2 --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
@@ -65,8 +65,8 @@ func (a *app) importFile(ctx context.Context, path string, i jobs.Import, w wait
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if m.RowFormat != export.CSV {
-		return fmt.Errorf("%s: its rows are %s, which cannot be imported: make an export with --format csv", path, m.RowFormat)
+	if err := m.Importable(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	i.Release = m.Release
 	client, err := a.jobs(ctx)

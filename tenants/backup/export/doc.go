@@ -7,7 +7,7 @@
 //	sequences.json                 where the sequences stand
 //	large_objects.json             which there are; large_objects/<oid> is what each holds
 //	forms.json                     the forms of the no-code builder: labels, fields, physical names
-//	load.sql                       loads all of that with psql
+//	load.sql                       loads all of that with psql; only with CSV
 //	internal/…                     what only an import needs: Tenantry's own schema, rights
 //	manifest.json                  every file with its size and SHA-256, signed with the installation's key
 //

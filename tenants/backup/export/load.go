@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -39,7 +40,7 @@ type Import struct {
 // that are not the tenant's.
 func (i Import) Run(ctx context.Context) (skipped []string, err error) {
 	m := i.From.Manifest
-	if err := m.importable(); err != nil {
+	if err := m.Importable(); err != nil {
 		return nil, err
 	}
 	l := loading{Import: i}
@@ -51,6 +52,9 @@ func (i Import) Run(ctx context.Context) (skipped []string, err error) {
 		return nil, err
 	}
 	atSchema.Hit(ctx)
+	if err := l.look(ctx); err != nil {
+		return nil, err
+	}
 	for _, f := range m.Files {
 		if f.Kind != Rows {
 			continue
@@ -84,7 +88,7 @@ func (i Import) Run(ctx context.Context) (skipped []string, err error) {
 // Suits refuses what cannot be loaded into a server of this version, as server_version_num, before a database is made for it.
 func (r *Reader) Suits(server int) error {
 	const major = 10_000
-	if err := r.Manifest.importable(); err != nil {
+	if err := r.Manifest.Importable(); err != nil {
 		return err
 	}
 	if from := r.Manifest.Server / major; from > server/major {
@@ -93,9 +97,9 @@ func (r *Reader) Suits(server int) error {
 	return nil
 }
 
-// importable refuses what cannot be loaded as it is.
-func (m Manifest) importable() error {
-	if m.RowFormat != CSV {
+// Importable refuses what cannot be loaded as it is.
+func (m Manifest) Importable() error {
+	if m.RowFormat != CSV && m.RowFormat != NDJSON {
 		return &RefusedError{"", fmt.Sprintf("its rows are %s, which is for other programs: make an export with --format csv for importing it", m.RowFormat)}
 	}
 	return nil
@@ -115,7 +119,8 @@ func (m Manifest) HasLargeObjects() bool {
 type loading struct {
 	Import
 
-	done int64
+	done   int64
+	tables map[string]File // that the schema has made, by their names as SQL has them; only for NDJSON
 }
 
 // begin makes the session one of the owner, and the schema public what it was.
@@ -213,12 +218,22 @@ var copyLine = regexp.MustCompile(`, line (\d+)`)
 func (l *loading) rows(ctx context.Context, f File) error {
 	var loaded int64
 	err := l.From.read(ctx, f, func(in io.Reader) error {
-		tag, err := l.Conn.PgConn().CopyFrom(ctx, in, copyIn(f))
+		var lines *jsonReader
+		if l.From.Manifest.RowFormat == NDJSON {
+			lines = readJSON(in, l.held(f))
+			in = lines
+		}
+		tag, err := l.Conn.PgConn().CopyFrom(ctx, in, copyIn(f, l.From.Manifest.RowFormat))
 		loaded = tag.RowsAffected()
+		if lines != nil && errors.Is(lines.failed, errNoRow) {
+			return lines.failed // not what the server says of it
+		}
 		return err //nolint:wrapcheck // wrapped below
 	})
 	pg, is := errors.AsType[*pgconn.PgError](err)
 	switch {
+	case errors.Is(err, errNoRow):
+		return &RefusedError{f.Path, fmt.Sprintf("its rows do not fit the table %s (%s)", f.name(), err)}
 	case is && !mayPass(pg.Code):
 		where := ""
 		if line := copyLine.FindStringSubmatch(pg.Where); line != nil {
@@ -233,6 +248,34 @@ func (l *loading) rows(ctx context.Context, f File) error {
 		return &RefusedError{f.Path, fmt.Sprintf("it has %d rows, and the manifest says %d", loaded, f.Rows)}
 	}
 	l.passed(f)
+	return nil
+}
+
+// held tells what the columns of a file are in the tables that the schema has made. COPY refuses a table or a column that is not there.
+func (l *loading) held(f File) File {
+	there := l.tables[f.name()]
+	f.holds = make([]column, len(f.Columns))
+	for i, name := range f.Columns {
+		if at := slices.Index(there.Columns, name); at >= 0 {
+			f.holds[i] = there.holds[at]
+		}
+	}
+	return f
+}
+
+// look reads which tables the schema has made, where the rows' format needs it.
+func (l *loading) look(ctx context.Context) error {
+	if l.From.Manifest.RowFormat != NDJSON {
+		return nil
+	}
+	list, err := listTables(ctx, l.Conn)
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	l.tables = make(map[string]File, len(list))
+	for _, f := range list {
+		l.tables[f.name()] = f
+	}
 	return nil
 }
 

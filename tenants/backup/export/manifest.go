@@ -65,6 +65,8 @@ type File struct {
 	Rows    int64    `json:"rows,omitempty"`
 	Bytes   int64    `json:"bytes"`
 	SHA256  string   `json:"sha256"`
+
+	holds []column // what the columns are, as the database has it
 }
 
 // name is the name of the table that a file has rows of, as SQL has it.

@@ -41,9 +41,10 @@ quote or a line break is in double quotes, and a quote in it is doubled. Nothing
 UTC, binary data is \x and hexadecimal digits, true and false are t and f, arrays and composite values are PostgreSQL's own text.
 `
 
-const ndjsonText = `NDJSON: UTF-8, a JSON object a line, a member for each column. Numbers have all their digits, so read numeric and bigint with a program that does not
-turn them into floating point. NaN and Infinity are texts. NULL is null. Times are ISO 8601 in UTC, binary data is \x and hexadecimal digits, arrays are arrays,
-composite values are objects, types without a form in JSON are PostgreSQL's own text.
+const ndjsonText = `NDJSON: UTF-8, a JSON object a line, a member for each column. NULL is null. A text is PostgreSQL's own text of the value, of whatever type. What JSON has an
+exact form for has that form instead: true and false; numbers with all their digits, so read numeric and bigint with a program that does not turn them into
+floating point; arrays; and in columns of json and jsonb what is there. NaN, infinity, arrays that do not begin at 1, and in such columns texts, null and what has line
+breaks, are texts: "null" there is JSON's null. Times are ISO 8601 in UTC, binary data is \x and hexadecimal digits.
 `
 
 const csvLoading = `With PostgreSQL, in the folder of these files:
@@ -56,7 +57,8 @@ nothing but \. in a text for the end of the file.
 `
 
 const ndjsonLoading = `With PostgreSQL run schema.pre-data.sql, then load each file's lines, for instance into a table of one json column, and from there with
-json_populate_record(NULL::schema.table, line), then run schema.post-data.sql. Ask for an export as csv for files that load as they are.
+json_populate_record(NULL::schema.table, line), then run schema.post-data.sql. In columns of json and jsonb take (line ->> 'column')::json. Ask for an export as csv
+for files that load as they are.
 `
 
 // readme tells a customer what the export is.

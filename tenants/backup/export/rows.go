@@ -1,29 +1,26 @@
 package export
 
 import (
-	"io"
-	"slices"
 	"strings"
 
 	"github.com/avenit/tenantry/tenants"
 )
 
-// copyOut is the statement that writes a table's rows. Generated columns are not among them: they are computed.
+// copyOut is the statement that writes a table's rows: as CSV, or else as lines for [copyRows]. Generated columns are not among them: they are computed.
 func copyOut(f File, format string) string {
-	if format == NDJSON {
-		// A name that no column has: a column's would be taken for the row.
-		row := "r"
-		for slices.Contains(f.Columns, row) {
-			row += "r"
-		}
-		return "COPY (SELECT pg_catalog.row_to_json(" + row + ") FROM (SELECT " + columns(f.Columns) + " FROM ONLY " + f.name() + ") " + row + ") TO STDOUT"
-	}
-	return "COPY " + f.name() + columnList(f.Columns) + " TO STDOUT WITH (FORMAT csv, HEADER)"
+	return "COPY " + f.name() + columnList(f.Columns) + " TO STDOUT" + copyOptions(format, "HEADER")
 }
 
-// copyIn is the statement that loads what copyOut has written as CSV. The first line must have the columns' names.
-func copyIn(f File) string {
-	return "COPY " + f.name() + columnList(f.Columns) + " FROM STDIN WITH (FORMAT csv, HEADER MATCH)"
+// copyIn is the statement that loads what copyOut has written. The first line of CSV must have the columns' names.
+func copyIn(f File, format string) string {
+	return "COPY " + f.name() + columnList(f.Columns) + " FROM STDIN" + copyOptions(format, "HEADER MATCH")
+}
+
+func copyOptions(format, header string) string {
+	if format == CSV {
+		return " WITH (FORMAT csv, " + header + ")"
+	}
+	return ""
 }
 
 // columnList names columns in parentheses; a table without any takes no list.
@@ -40,37 +37,4 @@ func columns(names []string) string {
 		quoted[i] = tenants.Ident(name)
 	}
 	return strings.Join(quoted, ", ")
-}
-
-// jsonLines turns COPY's text format, of one column, into lines of what the column holds. JSON has line breaks between its parts at most, where a space
-// does as well: values of the type json keep the spaces that they were written with.
-type jsonLines struct {
-	w       io.Writer
-	escaped bool
-	out     []byte
-}
-
-// unescaped are the characters that COPY writes with a letter.
-var unescaped = map[byte]byte{'b': '\b', 'f': '\f', 'n': ' ', 'r': ' ', 't': '\t', 'v': '\v'}
-
-func (j *jsonLines) Write(p []byte) (int, error) {
-	j.out = j.out[:0]
-	for _, c := range p {
-		switch {
-		case j.escaped:
-			j.escaped = false
-			if plain, special := unescaped[c]; special {
-				c = plain
-			}
-			j.out = append(j.out, c)
-		case c == '\\':
-			j.escaped = true
-		default:
-			j.out = append(j.out, c)
-		}
-	}
-	if _, err := j.w.Write(j.out); err != nil {
-		return 0, err //nolint:wrapcheck // ours
-	}
-	return len(p), nil
 }

@@ -219,18 +219,20 @@ func (d *dumping) rows(ctx context.Context, format string, tables []File) error 
 		} else {
 			f.Path = "data/" + f.Path
 		}
-		err := d.file(f, func(w io.Writer) (int64, error) {
-			if format == NDJSON {
-				w = &jsonLines{w: w}
-			}
-			tag, err := d.Conn.PgConn().CopyTo(ctx, w, copyOut(f, format))
-			return tag.RowsAffected(), err
-		})
-		if err != nil {
+		if err := d.file(f, func(w io.Writer) (int64, error) { return d.table(ctx, w, format, f) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// table writes the rows of a table, and tells how many.
+func (d *dumping) table(ctx context.Context, w io.Writer, format string, f File) (int64, error) {
+	if format == NDJSON {
+		w = jsonRows(w, f)
+	}
+	tag, err := d.Conn.PgConn().CopyTo(ctx, w, copyOut(f, format))
+	return tag.RowsAffected(), err
 }
 
 // objectChunk is how much of a large object is read at once.
