@@ -168,7 +168,7 @@ type DropRestoredTables struct {
 // Export writes a tenant's database into the object store for its customer: a zip of open formats, which is deleted after a while.
 type Export struct {
 	Tenant string `json:"tenant"` // slug or id
-	// Format of the rows: csv or ndjson. Defaults to csv.
+	// Format of the rows: csv, ndjson or parquet. Defaults to csv. What is parquet cannot be imported again.
 	Format string `json:"format,omitempty"`
 	// Keep is a PostgreSQL interval from 1 minute to 366 days after which the export is deleted. Defaults to the setting export_keep, 7 days.
 	Keep string `json:"keep,omitempty"`

@@ -90,7 +90,7 @@ func makeFixture(t *testing.T, f *fleettest.Fleet, slug string, fix fixture) {
 }
 
 // TestExportRoundTrip: what is imported is what was exported, for pg_dump, which is asked of both, from CSV and from NDJSON; what an export is in NDJSON can be
-// read line by line, and has as many rows.
+// read line by line, and in Parquet by columns, and has as many rows.
 func TestExportRoundTrip(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t)
@@ -133,6 +133,7 @@ func TestExportRoundTrip(t *testing.T) {
 					require.Equal(t, file.Rows, rows[file.Schema+"."+file.Table], file.Table)
 				}
 			}
+			requireParquet(t, f, slug, rows)
 		})
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 func (a *app) exportCommand() *cobra.Command {
 	c := group("export", "Give customers what is theirs: a zip of open formats", a.exportCreate(), a.exportList(), a.exportFetch(), a.exportLink())
-	c.Long = `Writes a tenant's database into the store of backups as a zip that its customer can read without Tenantry: a CSV or NDJSON file for each table, the
+	c.Long = `Writes a tenant's database into the store of backups as a zip that its customer can read without Tenantry: a CSV, NDJSON or Parquet file for each table, the
 schema as SQL, the labels of forms, a README, and a manifest with every file's checksum. It is deleted when its time is over. docs/exports.md tells the format.
 
 An export is not encrypted: whoever has the file, or a link to it, has the tenant's data.`
@@ -32,7 +32,7 @@ func (a *app) exportCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "create TENANT...", Short: "Export tenants", Args: cobra.MinimumNArgs(1),
 		Long: `Exports tenants, each as of one moment. It takes its turn in its tenant's mailbox; the tenant's application is not disturbed.
-csv and ndjson can be imported again and hold every value exactly; csv can be loaded with psql alone as well.`,
+csv and ndjson can be imported again and hold every value exactly; csv can be loaded with psql alone as well. parquet is for data tools.`,
 		Example: "  tenantry export create acme --wait\n  tenantry export create acme --format ndjson --keep '2 days' --wait",
 		RunE: func(c *cobra.Command, names []string) error {
 			return a.submitEach(c, names, func(t string) jobs.Args {
@@ -42,7 +42,7 @@ csv and ndjson can be imported again and hold every value exactly; csv can be lo
 			}, w)
 		},
 	}
-	c.Flags().StringVar(&e.Format, "format", "", "of the rows: csv or ndjson; csv if not given")
+	c.Flags().StringVar(&e.Format, "format", "", "of the rows: csv, ndjson or parquet; csv if not given")
 	c.Flags().StringVar(&e.Keep, "keep", "", "for how long it can be fetched, such as '2 days'; the setting export_keep if not given")
 	c.Flags().StringVar(&e.Note, "note", "", "why, for people")
 	w.flags(c)

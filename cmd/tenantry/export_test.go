@@ -22,7 +22,7 @@ func TestExportCommands(t *testing.T) { //nolint:paralleltest // the environment
 	c.ok("tenant", "create", "acme", "--wait")
 	require.Empty(t, c.list("export", "list"))
 	_, said := c.run(exitUsage, "export", "create", "acme", "--format", "xlsx")
-	require.Contains(t, said, "csv or ndjson")
+	require.Contains(t, said, "csv, ndjson or parquet")
 	c.ok("export", "create", "acme", "--keep", "2 hours", "--wait")
 	e := c.list("export", "list", "acme")[0]
 	requireFields(t, e, "id", "tenant", "state", "format", "bytes", "sha256", "tables", "rows", "expires_at")
@@ -46,6 +46,12 @@ func TestExportCommands(t *testing.T) { //nolint:paralleltest // the environment
 	uploads, err := filepath.Glob(strings.TrimPrefix(f.BackupURL, "file://") + "/imports/*")
 	require.NoError(t, err)
 	require.Len(t, uploads, 1, "what was refused leaves nothing")
+
+	c.ok("export", "create", "acme", "--format", "parquet", "--wait")
+	columns := filepath.Join(dir, "columns.zip")
+	c.ok("export", "fetch", c.list("export", "list", "acme")[0]["id"].(string), "--to", columns)
+	_, said = c.run(exitError, "import", columns, "--to-new", "acme-3")
+	require.Contains(t, said, "its rows are parquet, which is for other programs: make an export with --format csv")
 
 	body, err := os.ReadFile(file)
 	require.NoError(t, err)

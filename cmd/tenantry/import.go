@@ -23,7 +23,7 @@ func (a *app) importCommand() *cobra.Command {
 		Use: "import FILE", Short: "Make a new tenant of an export that was made here", Args: cobra.ExactArgs(1),
 		Long: `Uploads an export into the store of backups; a worker checks every file of it against the manifest, and that against the signature of this
 installation, makes a database of it, compares the rows, and only then makes the tenant active. What others have made, or changed, is refused.
-Needs TENANTRY_BACKUP_URL as the workers have it.`,
+An export in parquet is for other programs, and is refused too. Needs TENANTRY_BACKUP_URL as the workers have it.`,
 		Example: "  tenantry import acme.zip --to-new acme-2 --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error

@@ -8,7 +8,7 @@ CREATE TABLE tenantry.exports (
   -- writing: no export yet. complete: it can be fetched. failed: it never will be. expiring: it is being deleted. gone: it is.
   state        text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'complete', 'failed', 'expiring', 'gone')),
   store        text NOT NULL,  -- the store's URL without login and parameters
-  format       text NOT NULL CHECK (format IN ('csv', 'ndjson')),
+  format       text NOT NULL CHECK (format IN ('csv', 'ndjson', 'parquet')),
   release      text NOT NULL DEFAULT '',
   object       text,           -- its key in the store
   bytes        bigint,
@@ -41,8 +41,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog
 AS $$
 BEGIN
-  IF p_args ->> 'format' NOT IN ('csv', 'ndjson') THEN
-    PERFORM tenantry.refuse('TY001', 'format', format('format: there is no format %s', tenantry.shown(p_args -> 'format')), 'give csv or ndjson');
+  IF p_args ->> 'format' NOT IN ('csv', 'ndjson', 'parquet') THEN
+    PERFORM tenantry.refuse('TY001', 'format', format('format: there is no format %s', tenantry.shown(p_args -> 'format')), 'give csv, ndjson or parquet');
   END IF;
   IF (p_args ->> 'keep')::interval < interval '1 minute' THEN
     PERFORM tenantry.refuse('TY001', 'keep', format('keep: nobody would fetch it within %s', p_args ->> 'keep'), 'give at least 1 minute, such as 7 days');

@@ -3,7 +3,7 @@
 //	README.txt                     what this is, and how to load it elsewhere
 //	schema.pre-data.sql            what must be there before the rows: schemas, types, functions, tables
 //	schema.post-data.sql           what comes after them: indexes, keys, triggers, views that hold rows
-//	data/<schema>.<table>.csv      the rows of a table; .ndjson if that was asked for
+//	data/<schema>.<table>.csv      the rows of a table; .ndjson or .parquet if that was asked for
 //	sequences.json                 where the sequences stand
 //	large_objects.json             which there are; large_objects/<oid> is what each holds
 //	forms.json                     the forms of the no-code builder: labels, fields, physical names

@@ -9,6 +9,8 @@ import (
 var (
 	Split        = split
 	Unrestricted = unrestricted
+	Cut          = cut
+	Above        = above
 )
 
 // FileNames gives the names of the files of tables, which are pairs of schema and table.

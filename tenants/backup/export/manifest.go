@@ -13,8 +13,9 @@ const ManifestFormat = 1
 
 // Formats of rows.
 const (
-	CSV    = "csv"
-	NDJSON = "ndjson"
+	CSV     = "csv"
+	NDJSON  = "ndjson"
+	Parquet = "parquet" // for data tools: it is not imported
 )
 
 // Kind is what a file of an export is.
@@ -45,7 +46,7 @@ type Manifest struct {
 	At     time.Time `json:"at"`
 	Server int       `json:"server_version"` // as server_version_num, such as 150018
 	Client string    `json:"client_version"` // of pg_dump, such as 15.18
-	// RowFormat is csv or ndjson.
+	// RowFormat is csv, ndjson or parquet.
 	RowFormat string         `json:"row_format"`
 	Locale    tenants.Locale `json:"locale"`
 	// Public is what becomes of the schema public, which every new database has: "" for as it is, own where it is the owner's, none where it was dropped.

@@ -47,6 +47,23 @@ floating point; arrays; and in columns of json and jsonb what is there. NaN, inf
 breaks, are texts: "null" there is JSON's null. Times are ISO 8601 in UTC, binary data is \x and hexadecimal digits.
 `
 
+const parquetText = `Apache Parquet, for data tools, compressed with zstd. Every column may be NULL.
+
+    boolean, smallint, integer, bigint, real, double precision   the same
+    numeric(p,s) with up to 38 digits                            DECIMAL(p,s)
+    date                                                         DATE
+    timestamp, timestamp with time zone                          TIMESTAMP in microseconds, without and with isAdjustedToUTC
+    time                                                         TIME in microseconds
+    uuid                                                         UUID
+    bytea                                                        bytes
+    json, jsonb                                                  JSON
+    all others, such as numeric without limits, arrays,          STRING, with PostgreSQL's own text of the value
+      intervals, ranges and composite values
+
+A column that holds a value its type has no place for here is a STRING column in this export: NaN in numeric(p,s), infinity or a year before 1 or after 9999 in dates
+and timestamps, 24:00 in times. A table without columns is a file without rows; manifest.json says how many it has.
+`
+
 const csvLoading = `With PostgreSQL, in the folder of these files:
 
     createdb copy
@@ -61,11 +78,21 @@ json_populate_record(NULL::schema.table, line), then run schema.post-data.sql. I
 for files that load as they are.
 `
 
+const parquetLoading = `With DuckDB, for instance:
+
+    SELECT * FROM 'data/public.customers.parquet';
+
+Ask for an export as csv for files that load into PostgreSQL as they are.
+`
+
 // readme tells a customer what the export is.
 func readme(m Manifest, objects bool) string {
 	rows, loading, script := csvText, csvLoading, "load.sql                 Loads all of this with psql.\n"
-	if m.RowFormat == NDJSON {
+	switch m.RowFormat {
+	case NDJSON:
 		rows, loading, script = ndjsonText, ndjsonLoading, ""
+	case Parquet:
+		rows, loading, script = parquetText, parquetLoading, ""
 	}
 	large := ""
 	if objects {

@@ -228,10 +228,22 @@ func (d *dumping) rows(ctx context.Context, format string, tables []File) error 
 
 // table writes the rows of a table, and tells how many.
 func (d *dumping) table(ctx context.Context, w io.Writer, format string, f File) (int64, error) {
-	if format == NDJSON {
+	var end func() error
+	switch format {
+	case NDJSON:
 		w = jsonRows(w, f)
+	case Parquet:
+		columns, err := parquetColumns(ctx, d.Conn, f)
+		if err != nil {
+			return 0, err
+		}
+		p := newParquetRows(w, f, columns)
+		w, end = p, p.Close
 	}
 	tag, err := d.Conn.PgConn().CopyTo(ctx, w, copyOut(f, format))
+	if err == nil && end != nil {
+		err = end()
+	}
 	return tag.RowsAffected(), err
 }
 

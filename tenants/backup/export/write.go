@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -37,7 +38,11 @@ func newWriter(w io.Writer, at time.Time) *writer {
 
 // file writes one file. fill returns how many rows it has written.
 func (w *writer) file(f File, fill func(io.Writer) (rows int64, err error)) error {
-	entry, err := w.zip.CreateHeader(&zip.FileHeader{Name: f.Path, Method: zip.Deflate, Modified: w.at})
+	method := zip.Deflate
+	if strings.HasSuffix(f.Path, "."+Parquet) {
+		method = zip.Store // it is compressed within
+	}
+	entry, err := w.zip.CreateHeader(&zip.FileHeader{Name: f.Path, Method: method, Modified: w.at})
 	if err != nil {
 		return fmt.Errorf("begin %s: %w", f.Path, err)
 	}
