@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ var atCovered = crashpoint.New("cover.recorded")
 const (
 	// coverParallel is how many databases are looked into at a time.
 	coverParallel = 4
+	// coverTogether is how many tenants are recorded together.
+	coverTogether = 100
 	// countedWithin is how recent it must be that a tenant is known not to have changed: tenantry.backups_due does without a backup then.
 	countedWithin = 10 * time.Minute
 	// mostChanged is how many tenants the result names.
@@ -124,8 +127,7 @@ func (c *coverer) node(ctx context.Context, id string, bases []backup.Base) erro
 	for _, one := range list {
 		of[one.Name] = one
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(coverParallel)
+	var unchanged []backup.Covered
 	for _, b := range bases {
 		now, known := of[b.Database]
 		if !known {
@@ -136,9 +138,14 @@ func (c *coverer) node(ctx context.Context, id string, bases []backup.Base) erro
 			c.say(b, why)
 			continue
 		}
-		group.Go(func() error { return c.cover(ctx, b, *now.Until) })
+		unchanged = append(unchanged, backup.Covered{Base: b, Until: *now.Until})
 	}
-	return group.Wait()
+	for some := range slices.Chunk(unchanged, coverTogether) {
+		if err := c.cover(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changedSince says why a tenant may have changed since a backup, by what its node has counted; "" is that it has not, but for its sequences.
@@ -155,30 +162,48 @@ func changedSince(b backup.Base, now provision.Counted) string {
 	return ""
 }
 
-// cover looks at a tenant's sequences and records that it has not changed.
-func (c *coverer) cover(ctx context.Context, b backup.Base, until time.Time) error {
-	why, err := c.sequencesChanged(ctx, b)
-	if ctx.Err() != nil {
+// cover looks at the sequences of tenants and records of those that have not changed.
+func (c *coverer) cover(ctx context.Context, list []backup.Covered) error {
+	whys := make([]string, len(list))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(coverParallel)
+	for i, b := range list {
+		group.Go(func() error {
+			why, err := c.sequencesChanged(within, b.Base)
+			if within.Err() != nil {
+				return err
+			}
+			if err != nil {
+				why = "its sequences cannot be read: " + clean(err.Error())
+			}
+			whys[i] = why
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
+	var unchanged []backup.Covered
+	for i, b := range list {
+		if whys[i] == "" {
+			unchanged = append(unchanged, b)
+		}
+	}
+	var recorded []string
+	err := c.run.change(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		recorded, err = backup.Cover(ctx, tx, unchanged)
+		return err
+	})
+	atCovered.Hit(ctx)
 	if err != nil {
-		why = "its sequences cannot be read: " + clean(err.Error())
+		return err
 	}
-	if why == "" {
-		stands := false
-		err := c.run.change(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			stands, err = b.Cover(ctx, tx, until)
-			return err
-		})
-		atCovered.Hit(ctx)
-		if err != nil {
-			return err
+	for i, b := range list {
+		if whys[i] == "" && !slices.Contains(recorded, b.ID) {
+			whys[i] = "meanwhile its backup does not stand for it any more"
 		}
-		if !stands {
-			why = "meanwhile its backup does not stand for it any more"
-		}
+		c.say(b.Base, whys[i])
 	}
-	c.say(b, why)
 	return nil
 }
 
