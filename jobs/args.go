@@ -130,8 +130,11 @@ type RestoreInPlace struct {
 	Backup string `json:"backup"` // its id, bak_…
 	// Confirm is the tenant's slug: what was written since the backup is not there any more.
 	Confirm string `json:"confirm"`
-	// Node is where the restored database is made. Defaults to the tenant's own.
+	// Node is where the restored database is made. Defaults to the tenant's own, or, where that is lost, to another one of its region.
 	Node string `json:"node,omitempty"`
+	// Lost is the id of the database that the tenant has on a lost node: when it lives elsewhere by then, or the node is there again, nothing is restored. Not given,
+	// the tenant's database is replaced whatever it is.
+	Lost string `json:"lost,omitempty"`
 }
 
 // ReturnNode takes a node back that was declared lost: databases whose tenants were restored elsewhere are closed first, and kept for the setting retain_replaced.

@@ -22,6 +22,7 @@ type Node struct {
 	MaxConnections int               `db:"max_connections" json:"max_connections"`
 	MaxTenants     *int              `db:"max_tenants"     json:"max_tenants"` // nil is no limit
 	WarmTarget     int               `db:"warm_target"     json:"warm_target"`
+	LostAt         *time.Time        `db:"lost_at"         json:"lost_at,omitempty"` // when it was declared lost, the last time
 	CreatedAt      time.Time         `db:"created_at"      json:"created_at"`
 }
 

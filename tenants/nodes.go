@@ -78,7 +78,9 @@ func (r *Registry) setNodeState(ctx context.Context, id, state string, from ...s
 	defer cancel()
 	_, err := r.pool.Exec(ctx, `
 		WITH n AS (
-		  UPDATE tenantry.nodes SET state = $2, updated_at = now() WHERE id = $1 AND state = ANY ($3) RETURNING id
+		  UPDATE tenantry.nodes SET state = $2, updated_at = now(), lost_at = CASE WHEN $2 = 'lost' THEN now() ELSE lost_at END
+		  WHERE id = $1 AND state = ANY ($3)
+		  RETURNING id
 		)
 		SELECT pg_notify('tenantry_warm', id) FROM n`, id, state, from)
 	if err != nil {
@@ -120,7 +122,7 @@ func (r *Registry) NodeUses(ctx context.Context) (map[string]NodeUse, error) {
 	defer cancel()
 	rows, err := r.pool.Query(ctx, `
 		SELECT node_id,
-		       count(*) FILTER (WHERE tenant_id IS NOT NULL AND state <> 'dropped'),
+		       count(*) FILTER (WHERE tenant_id IS NOT NULL AND state NOT IN ('dropped', 'lost', 'retained')),
 		       count(*) FILTER (WHERE state = 'warm'),
 		       count(*) FILTER (WHERE state = 'building')
 		FROM tenantry.databases

@@ -99,7 +99,7 @@ func (r *Registry) Label(ctx context.Context, tenantID string, set map[string]st
 }
 
 const nodeColumns = `id, name, region, labels, state, url, pooler_url, provisioner, sealed_password, server_version,
-  max_connections, max_tenants, warm_target, created_at`
+  max_connections, max_tenants, warm_target, lost_at, created_at`
 
 // Node finds a node by name or id.
 func (r *Registry) Node(ctx context.Context, nameOrID string) (Node, error) {

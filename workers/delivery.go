@@ -110,8 +110,7 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
-	// What brings a tenant back from a lost node is about its old database, and waits for another node.
-	if unreachable(err) && !ofStore(err) && r.Kind != (jobs.RestoreInPlace{}).Kind() && d.ledger.onLostNode(ctx, r.ID) {
+	if unreachable(err) && !ofStore(err) && d.ledger.onLostNode(ctx, r.ID) {
 		err = &refusal{
 			code: "node_lost", message: "its node is lost: " + clean(err.Error()),
 			hint: "restore the node's tenants elsewhere: tenantry node restore; or, when the node is there again: tenantry node return",

@@ -68,7 +68,7 @@ func (t *toolbox) coverBackups(ctx context.Context, r *run) (done, error) {
 	}
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
-	c := coverer{toolbox: t, run: r, result: covered{Tenants: len(bases), Changed: []changed{}}, progress: progress}
+	c := coverer{toolbox: t, run: r, store: store, result: covered{Tenants: len(bases), Changed: []changed{}}, progress: progress}
 	byNode := map[string][]backup.Base{}
 	for _, b := range bases {
 		byNode[b.NodeID] = append(byNode[b.NodeID], b)
@@ -88,6 +88,7 @@ type coverer struct {
 	*toolbox
 
 	run      *run
+	store    *backup.Store
 	progress func(done, total int64, what string)
 
 	mu     sync.Mutex
@@ -162,7 +163,7 @@ func changedSince(b backup.Base, now provision.Counted) string {
 	return ""
 }
 
-// cover looks at the sequences of tenants and records of those that have not changed.
+// cover looks at the sequences of tenants, and whether their backups are there, and records of those that have not changed.
 func (c *coverer) cover(ctx context.Context, list []backup.Covered) error {
 	whys := make([]string, len(list))
 	group, within := errgroup.WithContext(ctx)
@@ -170,11 +171,14 @@ func (c *coverer) cover(ctx context.Context, list []backup.Covered) error {
 	for i, b := range list {
 		group.Go(func() error {
 			why, err := c.sequencesChanged(within, b.Base)
+			if err == nil && why == "" {
+				why, err = b.There(within, c.store)
+			}
 			if within.Err() != nil {
 				return err
 			}
 			if err != nil {
-				why = "its sequences cannot be read: " + clean(err.Error())
+				why = "it cannot be looked at: " + clean(err.Error())
 			}
 			whys[i] = why
 			return nil

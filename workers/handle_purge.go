@@ -100,11 +100,11 @@ type replacedDatabase struct {
 	backup.ErasedDatabase
 }
 
-// dropReplaced drops what else a tenant has.
+// dropReplaced drops what else a tenant has, but for what is on a lost node: that is closed and dropped when the node comes back, see returnNode.
 func (t *toolbox) dropReplaced(ctx context.Context, r *run, tenantID string) ([]replacedDatabase, error) {
 	rows, err := t.reg.Pool().Query(ctx, `
 		SELECT d.id, d.name, n.name, n.region FROM tenantry.databases d JOIN tenantry.nodes n ON n.id = d.node_id
-		WHERE d.tenant_id = $1 AND d.id <> $2 AND d.state <> 'dropped' ORDER BY d.id`, tenantID, *r.DatabaseID)
+		WHERE d.tenant_id = $1 AND d.id <> $2 AND d.state NOT IN ('dropped', 'lost') ORDER BY d.id`, tenantID, *r.DatabaseID)
 	if err != nil {
 		return nil, fmt.Errorf("list replaced databases: %w", err)
 	}
@@ -162,6 +162,9 @@ func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, repl
 		cert.Databases = append(cert.Databases, db.ErasedDatabase)
 		cert.Checks = append(cert.Checks, backup.Check{Looked: fmt.Sprintf("databases and roles of node %s for %s and its roles", db.Node, db.Name), Found: "none"})
 	}
+	if err := t.certifyLost(ctx, tenant.ID, &cert); err != nil {
+		return signedCertificate{}, err
+	}
 	if cert.Keys, cert.Backups, err = t.vault.catalog.OfTenant(ctx, tenant.ID); err != nil {
 		return signedCertificate{}, err
 	}
@@ -180,6 +183,26 @@ func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, repl
 	}
 	document, err := cert.Sign(sign)
 	return signedCertificate{id: cert.ID, tenant: tenant.ID, operation: r.ID, document: document}, err
+}
+
+// certifyLost says of databases on lost nodes that nobody has looked at them.
+func (t *toolbox) certifyLost(ctx context.Context, tenantID string, cert *backup.Certificate) error {
+	rows, err := t.reg.Pool().Query(ctx, `
+		SELECT d.name, n.name FROM tenantry.databases d JOIN tenantry.nodes n ON n.id = d.node_id WHERE d.tenant_id = $1 AND d.state = 'lost' ORDER BY d.id`, tenantID)
+	if err != nil {
+		return fmt.Errorf("list lost databases: %w", err)
+	}
+	var database, node string
+	_, err = pgx.ForEachRow(rows, []any{&database, &node}, func() error {
+		cert.Checks = append(cert.Checks, backup.Check{
+			Looked: fmt.Sprintf("database %s of node %s", database, node), Found: "not looked at: the node is lost; when it comes back the database is closed, and dropped later",
+		})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list lost databases: %w", err)
+	}
+	return nil
 }
 
 // eraseStore deletes what a tenant has in the store, and looks.

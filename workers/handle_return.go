@@ -34,33 +34,57 @@ func (t *toolbox) returnNode(ctx context.Context, r *run) (done, error) {
 	if node.State != tenants.NodeLost && r.Attempt() == 1 {
 		return done{}, refuse(fmt.Sprintf("node %s is %s, not lost", node.Name, node.State), "see tenantry node list")
 	}
-	rows, err := t.reg.Pool().Query(ctx, `SELECT id FROM tenantry.databases WHERE node_id = $1 AND state = 'lost' ORDER BY id`, node.ID)
+	for back := false; !back; {
+		if err := t.closeLost(ctx, r, node.ID); err != nil {
+			return done{}, err
+		}
+		// While it was closed, another tenant of it may have been restored elsewhere.
+		err := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			return tx.QueryRow(ctx, `
+				WITH node AS MATERIALIZED (SELECT id FROM tenantry.nodes WHERE id = $1 FOR UPDATE), back AS (
+				  UPDATE tenantry.nodes n SET state = 'draining', updated_at = now()
+				  FROM node
+				  WHERE n.id = node.id AND n.state = 'lost' AND NOT EXISTS (SELECT FROM tenantry.databases d WHERE d.node_id = node.id AND d.state = 'lost')
+				)
+				SELECT NOT EXISTS (SELECT FROM tenantry.databases d WHERE d.node_id = node.id AND d.state = 'lost') FROM node`, node.ID).Scan(&back)
+		})
+		if err != nil {
+			return done{}, fmt.Errorf("take the node back: %w", err)
+		}
+	}
+	var result returned
+	err = t.reg.Pool().QueryRow(ctx, `
+		SELECT (SELECT count(*) FROM tenantry.databases WHERE node_id = $1 AND state = 'retained'),
+		       (SELECT count(*) FROM tenantry.databases WHERE node_id = $1 AND state = 'assigned')`, node.ID).Scan(&result.Closed, &result.Tenants)
 	if err != nil {
-		return done{}, fmt.Errorf("list what was lost: %w", err)
+		return done{}, fmt.Errorf("count what is there: %w", err)
+	}
+	return done{result: result}, nil
+}
+
+// closeLost closes the databases of a node whose tenants live elsewhere.
+func (t *toolbox) closeLost(ctx context.Context, r *run, nodeID string) error {
+	rows, err := t.reg.Pool().Query(ctx, `SELECT id FROM tenantry.databases WHERE node_id = $1 AND state = 'lost' ORDER BY id`, nodeID)
+	if err != nil {
+		return fmt.Errorf("list what was lost: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return done{}, fmt.Errorf("list what was lost: %w", err)
+		return fmt.Errorf("list what was lost: %w", err)
 	}
 	for i, id := range list {
 		if err := r.Step(ctx, "close", int64(i), int64(len(list))); err != nil {
-			return done{}, err
+			return err
 		}
 		if err := t.prov.Fence(ctx, r, id, 0); err != nil {
-			return done{}, err
+			return err
 		}
 		if err := r.change(ctx, keepLost(id)); err != nil {
-			return done{}, err
+			return err
 		}
 		atReturnClosed.Hit(ctx)
 	}
-	var result returned
-	return done{result: &result, record: func(ctx context.Context, tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `
-			WITH node AS (UPDATE tenantry.nodes SET state = 'draining', updated_at = now() WHERE id = $1 AND state = 'lost')
-			SELECT (SELECT count(*) FROM tenantry.databases WHERE node_id = $1 AND state = 'retained'),
-			       (SELECT count(*) FROM tenantry.databases WHERE node_id = $1 AND state = 'assigned')`, node.ID).Scan(&result.Closed, &result.Tenants)
-	}}, nil
+	return nil
 }
 
 // keepLost is the record that a database which was lost is closed: it is kept as after any restore in place.

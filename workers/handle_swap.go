@@ -93,6 +93,13 @@ func (t *toolbox) beginRestoreInPlace(ctx context.Context, r *run, a jobs.Restor
 		if s, err = readSwap(ctx, tx, r.ID); !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
+		if err := stillLost(ctx, tx, *r.TenantID, a.Lost); err != nil {
+			return err
+		}
+		// One that was given up and is asked for again begins anew.
+		if _, err := tx.Exec(ctx, `DELETE FROM tenantry.swaps WHERE operation_id = $1 AND state = 'given_up'`, r.ID); err != nil {
+			return err //nolint:wrapcheck // the caller does
+		}
 		err = tx.QueryRow(ctx, `
 			WITH home AS (
 			  SELECT d.* FROM tenantry.tenants t JOIN tenantry.databases d ON d.id = t.database_id WHERE t.id = $1
@@ -109,8 +116,28 @@ func (t *toolbox) beginRestoreInPlace(ctx context.Context, r *run, a jobs.Restor
 	return s, err
 }
 
+// stillLost refuses a restore that is asked for because a database is lost, when it is not any more: the tenant lives elsewhere, or its node is there again. databaseID
+// may be "".
+func stillLost(ctx context.Context, tx pgx.Tx, tenantID, databaseID string) error {
+	if databaseID == "" {
+		return nil
+	}
+	var lost bool
+	err := tx.QueryRow(ctx, `
+		SELECT n.state = 'lost'
+		FROM tenantry.tenants t
+		JOIN tenantry.databases d ON d.id = t.database_id AND d.id = $2
+		JOIN tenantry.nodes n ON n.id = d.node_id
+		WHERE t.id = $1
+		FOR SHARE OF n`, tenantID, databaseID).Scan(&lost)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !lost {
+		return refuse("the tenant does not live in a database that is lost any more: nothing is restored", "see tenantry tenant show")
+	}
+	return err //nolint:wrapcheck // the caller does
+}
+
 func readSwap(ctx context.Context, tx pgx.Tx, operation string) (s swap, err error) {
-	err = tx.QueryRow(ctx, `SELECT old_database_id, new_database_id, state, keep_until FROM tenantry.swaps WHERE operation_id = $1`, operation).
+	err = tx.QueryRow(ctx, `SELECT old_database_id, new_database_id, state, keep_until FROM tenantry.swaps WHERE operation_id = $1 AND state <> 'given_up'`, operation).
 		Scan(&s.Old, &s.New, &s.State, &s.KeepUntil)
 	return s, err //nolint:wrapcheck // the caller does
 }
@@ -181,6 +208,10 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	if s.State == "swapped" {
 		return nil
 	}
+	// Before the tenant has nothing, it is looked whether there is something for it.
+	if _, err := t.prov.Facts(ctx, s.New); err != nil {
+		return err
+	}
 	begun := time.Now()
 	var seq int64
 	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -189,7 +220,8 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	if err != nil {
 		return err
 	}
-	if err := t.closeOld(ctx, r, old, seq); err != nil {
+	lost, err := t.closeOld(ctx, r, old, seq)
+	if err != nil {
 		return err
 	}
 	atSwapClosed.Hit(ctx)
@@ -198,6 +230,9 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	}
 	atSwapOpen.Hit(ctx)
 	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := sameAsClosed(ctx, tx, old.NodeID, lost); err != nil {
+			return err
+		}
 		if err := tx.QueryRow(ctx, swapSQL, *r.TenantID, s.Old, s.New, r.ID).Scan(&result.KeptUntil); err != nil {
 			return err //nolint:wrapcheck // the caller does
 		}
@@ -214,15 +249,30 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 
 // closeOld lets nobody into the database that a tenant had. That of a lost node cannot be closed: it is when the node comes back, see returnNode. Every process throws
 // its pools of it away all the same.
-func (t *toolbox) closeOld(ctx context.Context, r *run, old tenants.Database, seq int64) error {
+func (t *toolbox) closeOld(ctx context.Context, r *run, old tenants.Database, seq int64) (lost bool, err error) {
 	node, err := t.reg.Node(ctx, old.NodeID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if node.State == tenants.NodeLost {
-		return t.reg.AwaitFence(ctx, seq, ackWait)
+		return true, t.reg.AwaitFence(ctx, seq, ackWait)
 	}
-	return t.prov.Fence(ctx, r, old.ID, seq)
+	return false, t.prov.Fence(ctx, r, old.ID, seq)
+}
+
+// errNodeChanged says that a node was lost, or came back, while a database on it was being closed. The next attempt closes it as it is by then.
+var errNodeChanged = errors.New("the node of the tenant's former database was declared lost, or came back, meanwhile")
+
+// sameAsClosed looks, for the rest of the transaction, whether a node is as it was when a database on it was closed, or could not be.
+func sameAsClosed(ctx context.Context, tx pgx.Tx, nodeID string, lost bool) error {
+	var state string
+	if err := tx.QueryRow(ctx, `SELECT state FROM tenantry.nodes WHERE id = $1 FOR SHARE`, nodeID).Scan(&state); err != nil {
+		return err //nolint:wrapcheck // the caller does
+	}
+	if (state == tenants.NodeLost) != lost {
+		return errNodeChanged
+	}
+	return nil
 }
 
 // ackWait is how long other processes are waited for that close their pools of a database that cannot be closed itself.
@@ -283,6 +333,7 @@ func (t *toolbox) undoRestore(ctx context.Context, r *run) (done, error) {
 			FROM tenantry.tenants t
 			JOIN tenantry.swaps s ON s.tenant_id = t.id AND s.new_database_id = t.database_id AND s.state = 'swapped'
 			JOIN tenantry.databases d ON d.id = s.old_database_id AND d.state = 'retained'
+			JOIN tenantry.nodes n ON n.id = d.node_id AND n.state <> 'lost'
 			WHERE t.id = $1
 			ORDER BY s.swapped_at DESC
 			LIMIT 1

@@ -132,7 +132,7 @@ func (l *ledger) cancelAsked(ctx context.Context, id string) bool {
 	return err == nil && asked
 }
 
-// onLostNode says whether an operation is about a database on a node that a person has declared lost. It is no when the ledger cannot be asked.
+// onLostNode says whether an operation is about a database on a node that a person has declared lost; one that restores in place is about the new one. It is no when the ledger cannot be asked.
 func (l *ledger) onLostNode(ctx context.Context, id string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 	defer cancel()
@@ -140,7 +140,8 @@ func (l *ledger) onLostNode(ctx context.Context, id string) bool {
 	err := l.pool.QueryRow(ctx, `
 		SELECT n.state = 'lost'
 		FROM tenantry.operations o
-		JOIN tenantry.databases d ON d.id = o.database_id
+		LEFT JOIN tenantry.swaps s ON s.operation_id = o.id AND s.state = 'restoring'
+		JOIN tenantry.databases d ON d.id = CASE o.kind WHEN 'restore_in_place' THEN s.new_database_id ELSE o.database_id END
 		JOIN tenantry.nodes n ON n.id = d.node_id
 		WHERE o.id = $1`, id).Scan(&lost)
 	return err == nil && lost

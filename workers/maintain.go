@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -18,6 +19,8 @@ type chore struct {
 	name  string
 	every time.Duration
 	do    func(ctx context.Context) error
+	// within is how long it may take; 0 is queryTimeout.
+	within time.Duration
 }
 
 // prompt is a chore that is also done at once when something is said on a channel of the control database. What is said while it is being
@@ -40,19 +43,19 @@ type chores struct {
 
 func (c *chores) list(lease time.Duration) []chore {
 	return []chore{
-		{"reap", max(lease/4, 200*time.Millisecond), c.reap},
-		{"strays", 10 * time.Second, c.strays},
-		{"own", 10 * time.Second, c.own},
-		{"schedules", 5 * time.Second, func(ctx context.Context) error { return c.runSchedules(ctx, nil) }},
-		{"backups", 30 * time.Second, c.askForBackups},
+		{name: "reap", every: max(lease/4, 200*time.Millisecond), do: c.reap},
+		{name: "strays", every: 10 * time.Second, do: c.strays},
+		{name: "own", every: 10 * time.Second, do: c.own},
+		{name: "schedules", every: 5 * time.Second, do: func(ctx context.Context) error { return c.runSchedules(ctx, nil) }, within: 5 * time.Minute},
+		{name: "backups", every: 30 * time.Second, do: c.askForBackups},
 	}
 }
 
 func (c *chores) prompts() []prompt {
 	return []prompt{
-		{chore{"refill_warm", 5 * time.Second, c.refillWarm}, "tenantry_warm", 0}, // a warm database was claimed
+		{chore{name: "refill_warm", every: 5 * time.Second, do: c.refillWarm}, "tenantry_warm", 0}, // a warm database was claimed
 		// A child has ended, or a person has decided.
-		{chore{"rollouts", time.Second, c.advanceRollouts}, "tenantry_parents", rolloutGap},
+		{chore{name: "rollouts", every: time.Second, do: c.advanceRollouts}, "tenantry_parents", rolloutGap},
 	}
 }
 
@@ -71,7 +74,7 @@ func (c *chores) run(ctx context.Context, ch chore) {
 func (ch chore) pause() time.Duration { return ch.every*3/4 + rand.N(ch.every/2) }
 
 func (c *chores) once(ctx context.Context, ch chore) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(ch.within, queryTimeout))
 	defer cancel()
 	if err := ch.do(ctx); err != nil && ctx.Err() == nil {
 		c.log.Warn().Err(err).Str("chore", ch.name).Msg("chore not done, it comes again")

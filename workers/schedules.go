@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,11 +38,11 @@ type schedule struct {
 	Now        time.Time // by the database's clock
 }
 
-// dueSQL takes one that no other worker has. What was decided on by a clock that was ahead is looked at again. $1 is the time in tests.
+// dueSQL takes one that no other worker has. Chores that this worker does not know, $2 are those it does, are left to newer or older ones. What was decided on by a clock that was ahead is looked at again. $1 is the time in tests.
 const dueSQL = `
 SELECT name, kind, expression, zone, missed, slot, run_now, coalesce($1, clock_timestamp())
 FROM tenantry.schedules
-WHERE run_now OR enabled AND (next_at IS NULL OR next_at <= coalesce($1, clock_timestamp()) OR slot > coalesce($1, clock_timestamp()))
+WHERE (kind IS NOT NULL OR name = ANY ($2)) AND (run_now OR enabled AND (next_at IS NULL OR next_at <= coalesce($1, clock_timestamp()) OR slot > coalesce($1, clock_timestamp())))
 ORDER BY next_at NULLS FIRST, name
 LIMIT 1
 FOR UPDATE SKIP LOCKED`
@@ -59,9 +61,9 @@ func (c *chores) runSchedules(ctx context.Context, clock *time.Time) error {
 
 // runSchedule does what one schedule has become due for. found is false where none is due.
 func (c *chores) runSchedule(ctx context.Context, clock *time.Time) (found bool, err error) {
+	var s schedule
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		var s schedule
-		err := tx.QueryRow(ctx, dueSQL, clock).Scan(&s.Name, &s.Kind, &s.Expression, &s.Zone, &s.Missed, &s.Slot, &s.RunNow, &s.Now)
+		err := tx.QueryRow(ctx, dueSQL, clock, slices.Collect(maps.Keys(c.scheduled()))).Scan(&s.Name, &s.Kind, &s.Expression, &s.Zone, &s.Missed, &s.Slot, &s.RunNow, &s.Now)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -69,13 +71,20 @@ func (c *chores) runSchedule(ctx context.Context, clock *time.Time) (found bool,
 			return fmt.Errorf("read schedules: %w", err)
 		}
 		found = true
-		if err := c.decide(ctx, tx, s); err != nil {
-			return fmt.Errorf("schedule %s: %w", s.Name, err)
-		}
-		return nil
+		return c.decide(ctx, tx, s)
 	})
 	atSlotDecided.Hit(ctx)
-	return found, err //nolint:wrapcheck // wrapped above
+	if err == nil || !found || ctx.Err() != nil {
+		return found, err //nolint:wrapcheck // wrapped by the caller
+	}
+	// It comes again in a minute; the others do not wait for it.
+	c.log.Warn().Err(err).Str("schedule", s.Name).Msg("not done, it comes again")
+	_, err = c.pool.Exec(ctx, `UPDATE tenantry.schedules SET next_at = $2::timestamptz + interval '1 minute', run_now = false, error = $3 WHERE name = $1`,
+		s.Name, s.Now, clean(err.Error()))
+	if err != nil {
+		return false, fmt.Errorf("note that schedule %s fails: %w", s.Name, err)
+	}
+	return true, nil
 }
 
 // decide does what a schedule is due for and notes up to when that is done.
@@ -93,7 +102,7 @@ func (c *chores) decide(ctx context.Context, tx pgx.Tx, s schedule) error {
 	}
 	if s.Kind == nil {
 		if next := times.Next(last); next.IsZero() || next.After(s.Now) && !s.RunNow {
-			return noteSlot(ctx, tx, s.Name, last, next)
+			return noteSlot(ctx, tx, s, last, next)
 		}
 		return c.doChore(ctx, tx, s, times)
 	}
@@ -104,14 +113,18 @@ func (c *chores) decide(ctx context.Context, tx pgx.Tx, s schedule) error {
 	if len(due) > 0 {
 		last = due[len(due)-1]
 	}
-	return noteSlot(ctx, tx, s.Name, last, times.Next(last))
+	return noteSlot(ctx, tx, s, last, times.Next(last))
 }
 
-func noteSlot(ctx context.Context, tx pgx.Tx, name string, slot, next time.Time) error {
+func noteSlot(ctx context.Context, tx pgx.Tx, s schedule, slot, next time.Time) error {
 	if next.IsZero() {
-		next = slot.AddDate(1, 0, 0) // never; looked at again in a year
+		next = s.Now.AddDate(1, 0, 0) // never; looked at again in a year
 	}
-	_, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET slot = $2, next_at = $3 WHERE name = $1`, name, slot, next)
+	sql := `UPDATE tenantry.schedules SET slot = $2, next_at = $3 WHERE name = $1`
+	if s.Kind != nil {
+		sql = `UPDATE tenantry.schedules SET slot = $2, next_at = $3, error = '' WHERE name = $1`
+	}
+	_, err := tx.Exec(ctx, sql, s.Name, slot, next)
 	return err //nolint:wrapcheck // wrapped by the caller
 }
 
@@ -138,26 +151,25 @@ func (c *chores) ask(ctx context.Context, tx pgx.Tx, s schedule, due []time.Time
 	return nil
 }
 
-// doChore does a chore, once for all that was missed. One that fails comes again at its next time; what went wrong is kept.
+// doChore does a chore, once for all that was missed. One that fails comes again in a minute; what went wrong is kept.
 func (c *chores) doChore(ctx context.Context, tx pgx.Tx, s schedule, times timetable.Times) error {
-	do, known := c.scheduled()[s.Name]
 	problem := ""
-	if known {
-		err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return do(ctx, inner) })
-		if ctx.Err() != nil {
-			return err //nolint:wrapcheck // wrapped by the caller
-		}
-		if err != nil {
-			problem = clean(err.Error())
-			c.log.Warn().Err(err).Str("schedule", s.Name).Msg("not done, it comes again")
-		}
-	} else {
-		problem = "this worker does not know it: it is an older or a newer one"
+	err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return c.scheduled()[s.Name](ctx, inner) })
+	if ctx.Err() != nil {
+		return err //nolint:wrapcheck // wrapped by the caller
+	}
+	if err != nil {
+		problem = clean(err.Error())
+		c.log.Warn().Err(err).Str("schedule", s.Name).Msg("not done, it comes again")
 	}
 	if _, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET run_now = false, ran_at = $2, error = $3 WHERE name = $1`, s.Name, s.Now, problem); err != nil {
 		return fmt.Errorf("note: %w", err)
 	}
-	return noteSlot(ctx, tx, s.Name, s.Now, times.Next(s.Now))
+	next := times.Next(s.Now)
+	if soon := s.Now.Add(time.Minute); problem != "" && next.After(soon) {
+		next = soon
+	}
+	return noteSlot(ctx, tx, s, s.Now, next)
 }
 
 // scheduled are the chores that have a row in tenantry.schedules, by its name.
@@ -168,7 +180,7 @@ func (c *chores) scheduled() map[string]func(context.Context, pgx.Tx) error {
 	return map[string]func(context.Context, pgx.Tx) error{
 		"rotate":   call(`SELECT tenantry.rotations_due()`, "asked for new passwords"),
 		"purge":    call(`SELECT tenantry.purge_due()`, "asked for due purges"),
-		"warm":     call(refillSQL, "asked for warm databases"),
+		"warm":     call(`SELECT tenantry.refill_warm()`, "asked for warm databases"),
 		"verify":   call(`SELECT tenantry.verifications_due()`, "asked for verifications of backups"),
 		"replaced": call(`SELECT tenantry.let_go_replaced()`, "databases that were replaced are let go"),
 		"looks":    call(`SELECT tenantry.looks_due()`, "asked to drop restored tables"),

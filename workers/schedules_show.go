@@ -106,19 +106,25 @@ type ScheduleChange struct {
 	Enabled          *bool
 }
 
+// ErrChoreMissed says that what becomes of missed times cannot be said of a chore.
+var ErrChoreMissed = errors.New("it is a chore of the workers, which is done once for all times that were missed")
+
 // ChangeSchedule changes a schedule. One that gets other times, or is switched on, has missed nothing.
 func ChangeSchedule(ctx context.Context, control *pgxpool.Pool, name string, c ScheduleChange) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	tag, err := control.Exec(ctx, `
 		UPDATE tenantry.schedules
-		SET expression = coalesce($2, expression), zone = coalesce($3, zone), missed = coalesce($4, missed), enabled = coalesce($5, enabled), error = ''
-		WHERE name = $1`, name, c.Expression, c.Zone, c.Missed, c.Enabled)
+		SET expression = coalesce($2, expression), zone = coalesce($3, zone), missed = coalesce($4::text, missed), enabled = coalesce($5, enabled), error = ''
+		WHERE name = $1 AND ($4::text IS NULL OR kind IS NOT NULL)`, name, c.Expression, c.Zone, c.Missed, c.Enabled)
 	if err != nil {
 		return fmt.Errorf("change schedule %s: %w", name, err)
 	}
 	if tag.RowsAffected() == 0 {
-		return ErrNoSchedule
+		if list, err := Schedules(ctx, control, name); err != nil || len(list) == 0 {
+			return err
+		}
+		return ErrChoreMissed
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func TestChoresAreSchedules(t *testing.T) {
 	execControl(t, f, `UPDATE tenantry.schedules SET slot = now() - interval '1 hour' WHERE name = 'of-another-version'`)
 	runSchedules(t, f, nil, 4)
 	require.Equal(t, 5, scan[int](t, f, `SELECT count(*) FROM tenantry.schedules WHERE kind IS NULL AND ran_at > now() - interval '1 minute' AND error = '' AND next_at > now()`))
-	require.Contains(t, scan[string](t, f, `SELECT error FROM tenantry.schedules WHERE name = 'of-another-version'`), "does not know it")
+	require.Equal(t, 1, scan[int](t, f, `SELECT count(*) FROM tenantry.schedules WHERE name = 'of-another-version' AND ran_at IS NULL AND next_at IS NULL`), "left to who knows it")
 
 	execControl(t, f, `ALTER FUNCTION tenantry.purge_due() RENAME TO purge_gone`)
 	require.Nil(t, scan[*string](t, f, `SELECT tenantry.run_now('purge', 'me')`))
@@ -196,6 +196,25 @@ func TestChoresAreSchedules(t *testing.T) {
 	require.JSONEq(t, `{"share": "0.15"}`, string(op.Args))
 	_, err = f.Pool.Exec(t.Context(), `SELECT tenantry.run_now('nothing', 'me')`)
 	require.ErrorContains(t, err, "nothing")
+}
+
+// One that cannot be asked for does not stop the others, and comes again.
+func TestAScheduleThatFails(t *testing.T) {
+	t.Parallel()
+	f := newTimetabled(t, "0 * * * *", "UTC", timetable.Once, hour("2026-11-27 10:30"))
+	execControl(t, f.Fleet, `INSERT INTO tenantry.schedules (name, kind, args, expression, does) VALUES ('a-broken', 'suspend', '{"tenant": "nobody"}', '0 * * * *', '')`)
+	execControl(t, f.Fleet, `UPDATE tenantry.schedules SET slot = $1`, f.now)
+	f.pass(t, 0, 1)
+	f.pass(t, 31*time.Minute, 3)
+	asked, _ := f.asked(t)
+	require.Len(t, asked, 1)
+	require.Contains(t, scan[string](t, f.Fleet, `SELECT error FROM tenantry.schedules WHERE name = 'a-broken'`), "nobody")
+	require.Equal(t, 1, scan[int](t, f.Fleet, `SELECT count(*) FROM tenantry.schedules WHERE name = 'a-broken' AND next_at = $1`, f.now.Add(time.Minute)))
+	execControl(t, f.Fleet, `UPDATE tenantry.schedules SET kind = 'noop', args = '{}' WHERE name = 'a-broken'`)
+	f.pass(t, time.Minute, 3)
+	require.Empty(t, scan[string](t, f.Fleet, `SELECT error FROM tenantry.schedules WHERE name = 'a-broken'`))
+	asked, _ = f.asked(t)
+	require.Len(t, asked, 2)
 }
 
 // What the control database lets through, the workers can read; the rest is refused.

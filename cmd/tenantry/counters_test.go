@@ -42,11 +42,20 @@ func TestCountersAfterACrash(t *testing.T) {
 		<-time.After(1500 * time.Millisecond)
 		return before.Changed(counters()) == ""
 	}, 30*time.Second, time.Millisecond)
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "ALTER ROLE postgres SET track_counts = off")
+	require.NoError(t, err)
+	require.False(t, counters().Complete, "a role's sessions do not count")
+	_, err = conn.Exec(t.Context(), "ALTER ROLE postgres RESET track_counts")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
 	before := counters()
+	require.True(t, before.Complete)
 	require.NoError(t, server.Restart(t.Context()))
 	require.Empty(t, before.Changed(counters()), "it was stopped")
 
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	conn, err = pgx.Connect(t.Context(), server.URL("postgres"))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(t.Context()) }() // it is broken by then
 	require.NoError(t, syscall.Kill(int(conn.PgConn().PID()), syscall.SIGKILL))

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/avenit/tenantry/jobs"
@@ -20,8 +22,8 @@ func (a *app) nodeLost() *cobra.Command {
 	c := &cobra.Command{
 		Use: "lost NAME", Short: "Say that a node does not come back", Args: cobra.ExactArgs(1),
 		Long: `Says that a node does not come back. Nothing is made there or asked of it any more, and operations that wait for it fail. Then tenantry node restore brings its
-tenants back from their backups, on other nodes. While its server answers that is refused: its tenants write there. Suspend them first, or stop the server; --force does
-it all the same, and what they write from now on is lost.`,
+tenants back from their backups, on other nodes. While its server answers that is refused, for its tenants write there: stop the server first. --force does it all the
+same, and what they write from now on is lost. Suspended tenants cannot be restored in place.`,
 		Example: "  tenantry node lost eu1 --confirm eu1\n  tenantry node restore eu1 --confirm eu1 --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := a.registry(c.Context())
@@ -61,15 +63,17 @@ func answers(ctx context.Context, reg *tenants.Registry, node tenants.Node) bool
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err := provision.Inspect(ctx, reg, node)
-	return err == nil || errors.Is(err, tenants.ErrNoKey)
+	_, refused := errors.AsType[*pgconn.PgError](err) // it is there, and has no room or does not know us
+	return err == nil || refused || errors.Is(err, tenants.ErrNoKey)
 }
 
 // stranded is a tenant on a lost node, and what it can be restored from.
 type stranded struct {
-	Tenant string      `json:"tenant"`
-	ID     string      `json:"tenant_id"`
-	Backup *backup.Row `json:"backup"`        // nil: it has none
-	Why    string      `json:"why,omitempty"` // it is not restored
+	Tenant   string      `json:"tenant"`
+	ID       string      `json:"tenant_id"`
+	Database string      `json:"database_id"`   // on the lost node
+	Backup   *backup.Row `json:"backup"`        // nil: it has none
+	Why      string      `json:"why,omitempty"` // it is not restored
 }
 
 func (a *app) nodeRestore() *cobra.Command {
@@ -140,7 +144,11 @@ func (a *app) stranded(ctx context.Context, reg *tenants.Registry, node tenants.
 	catalog := backup.NewCatalog(reg)
 	list := []stranded{}
 	for _, t := range found {
-		s := stranded{Tenant: t.Slug, ID: t.ID}
+		db, err := reg.DatabaseOf(ctx, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		s := stranded{Tenant: t.Slug, ID: t.ID, Database: db.ID}
 		b, has, err := catalog.Before(ctx, t.ID, when)
 		switch {
 		case err != nil:
@@ -182,11 +190,7 @@ func (a *app) restoreStranded(ctx context.Context, node tenants.Node, list []str
 			_, _ = fmt.Fprintf(a.err, "tenantry: tenant %s is not restored: %s\n", s.Tenant, s.Why)
 			continue
 		}
-		id, err := client.Submit(ctx, jobs.RestoreInPlace{Tenant: s.ID, Backup: s.Backup.ID, Confirm: s.Tenant, Node: to},
-			&jobs.Options{IdempotencyKey: "lost/" + node.ID + "/" + s.Backup.ID + "/" + to, RequestedBy: a.requester()})
-		if err == nil {
-			err = retryFailed(ctx, client, id)
-		}
+		id, err := a.restoreLost(ctx, client, node, s, to)
 		if err != nil {
 			if _, refused := errors.AsType[*jobs.Error](err); !refused {
 				return err
@@ -200,13 +204,30 @@ func (a *app) restoreStranded(ctx context.Context, node tenants.Node, list []str
 	return a.settleUp(ctx, client, ids, failed, w)
 }
 
-// retryFailed asks again for an operation that has failed before.
-func retryFailed(ctx context.Context, client *jobs.Client, id string) error {
+// restoreLost asks for the restore of a tenant, once for this loss of its database; after one that failed, for another.
+func (a *app) restoreLost(ctx context.Context, client *jobs.Client, node tenants.Node, s stranded, to string) (string, error) {
+	prefix := fmt.Sprintf("lost/%s/%d/", s.Database, deref(node.LostAt).UnixMicro())
+	pool, err := a.control(ctx)
+	if err != nil {
+		return "", err
+	}
+	var failed int
+	err = pool.QueryRow(ctx, `
+		SELECT count(*) FROM tenantry.operations
+		WHERE kind = 'restore_in_place' AND tenant_id = $1 AND starts_with(idempotency_key, $2) AND state IN ('failed', 'cancelled')`, s.ID, prefix).Scan(&failed)
+	if err != nil {
+		return "", fmt.Errorf("look for earlier restores: %w", err)
+	}
+	id, err := client.Submit(ctx, jobs.RestoreInPlace{Tenant: s.ID, Backup: s.Backup.ID, Confirm: s.Tenant, Node: to, Lost: s.Database},
+		&jobs.Options{IdempotencyKey: prefix + strconv.Itoa(failed), RequestedBy: a.requester()})
+	if err != nil {
+		return "", err
+	}
 	op, err := client.Get(ctx, id)
-	if err == nil && (op.State == jobs.StateFailed || op.State == jobs.StateParked || op.State == jobs.StateCancelled) {
+	if err == nil && op.State == jobs.StateParked {
 		_, err = client.Retry(ctx, id)
 	}
-	return err
+	return id, err
 }
 
 func (a *app) nodeReturn() *cobra.Command {

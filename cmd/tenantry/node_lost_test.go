@@ -93,6 +93,8 @@ func TestDrillOfALostNode(t *testing.T) { //nolint:paralleltest // the environme
 	_, said = c.run(exitError, "backup", "undo", slug(0), "--confirm", slug(0), "--wait")
 	require.Contains(t, said, "no restore in place that can be undone")
 	write(slug(0), 5)
+	stdout, _ = c.run(exitError, "doctor")
+	require.Contains(t, stdout, "is lost; 1 tenants are still on it")
 
 	// The server comes back. Nobody gets into what is old, who was not restored is served again, and what was lost can be looked at.
 	require.NoError(t, server.Restart(t.Context()))
@@ -109,6 +111,15 @@ func TestDrillOfALostNode(t *testing.T) { //nolint:paralleltest // the environme
 	require.Equal(t, 11, rows(slug(0)), "with what was written after the backup")
 	_, said = c.run(exitError, "node", "return", "doomed", "--wait")
 	require.Contains(t, said, "not lost")
+	// What was asked for while the node was lost, and comes to its turn now, restores nothing.
+	db, err := f.Registry.DatabaseOf(t.Context(), f.Tenant(t, slug(0)).ID)
+	require.NoError(t, err)
+	var backup string
+	require.NoError(t, f.Pool.QueryRow(t.Context(), `SELECT max(id) FROM tenantry.backups WHERE tenant_id = $1 AND state = 'complete'`, db.TenantID).Scan(&backup))
+	op = f.Ends(t, f.Submit(t, jobs.RestoreInPlace{Tenant: slug(0), Backup: backup, Confirm: slug(0), Lost: db.ID}))
+	require.Equal(t, jobs.StateFailed, op.State)
+	require.Contains(t, op.Error.Message, "nothing is restored")
+	require.Equal(t, 11, rows(slug(0)))
 	require.Eventually(t, func() bool {
 		var open int
 		err := f.Pool.QueryRow(t.Context(), `SELECT count(*) FROM tenantry.operations WHERE finished_at IS NULL`).Scan(&open)

@@ -36,6 +36,8 @@ func TestScheduleCommands(t *testing.T) { //nolint:paralleltest // the environme
 		_, said := c.run(exitUsage, z.args...)
 		require.Contains(t, said, z.says)
 	}
+	_, said := c.run(exitError, "schedule", "set", "purge", "--missed", "each")
+	require.Contains(t, said, "chore of the workers")
 	for _, args := range [][]string{{"show", "nothing"}, {"set", "nothing", "--cron", "* * * * *"}, {"enable", "nothing"}, {"run-now", "nothing"}} {
 		_, said := c.run(exitError, append([]string{"schedule"}, args...)...)
 		require.Contains(t, said, "there is no such schedule", args)

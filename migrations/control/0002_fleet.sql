@@ -100,6 +100,7 @@ CREATE TABLE tenantry.nodes (
   max_connections integer NOT NULL CHECK (max_connections BETWEEN 1 AND 100000),
   max_tenants     integer CHECK (max_tenants > 0),  -- NULL is no limit
   warm_target     integer NOT NULL DEFAULT 0 CHECK (warm_target BETWEEN 0 AND 1000),
+  lost_at         timestamptz,               -- when it was declared lost, the last time
   created_at      timestamptz NOT NULL DEFAULT now(),
   updated_at      timestamptz NOT NULL DEFAULT now()
 );

@@ -182,7 +182,7 @@ INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable,
      "node": {"type": "slug"}, "node_labels": {"type": "labels"}, "labels": {"type": "labels"}}'),
   ('restore_in_place', 'backup', 'tenant', true, 12, false, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "backup": {"type": "word", "required": true}, "confirm": {"type": "slug", "required": true},
-     "node": {"type": "slug"}}'),
+     "node": {"type": "slug"}, "lost": {"type": "word"}}'),
   ('undo_restore', 'provision', 'tenant', true, 12, false, '{active}',
    '{"tenant": {"type": "tenant", "required": true}, "confirm": {"type": "slug", "required": true}}'),
   ('restore_tables', 'backup', 'tenant', true, 8, true, '{active}',
@@ -408,13 +408,14 @@ BEGIN
     RETURN 0;
   END IF;
   PERFORM set_config('tenantry.requested_by', 'tenantry', true);
-  SELECT s.slot INTO v_slot
+  -- A night is over when the next begins. One that has begun goes on although the schedule is switched off meanwhile.
+  SELECT s.slot, least(v_spread, n.next_at - s.slot) INTO v_slot, v_spread
   FROM tenantry.schedules n
   JOIN LATERAL (
     SELECT l.* FROM tenantry.slots l WHERE l.schedule = n.name AND l.operation_id IS NOT NULL AND l.slot > now() - interval '8 days' ORDER BY l.slot DESC LIMIT 1
   ) s ON true
   JOIN tenantry.operations o ON o.id = s.operation_id
-  WHERE n.name = 'night' AND n.enabled AND (o.finished_at IS NOT NULL OR o.created_at < now() - interval '30 minutes');
+  WHERE n.name = 'night' AND (o.finished_at IS NOT NULL OR o.created_at < now() - interval '30 minutes');
   IF v_slot IS NULL THEN
     RETURN 0;
   END IF;
@@ -428,7 +429,7 @@ BEGIN
       AND NOT EXISTS (
         -- What was committed within the last minutes before it is not counted yet.
         SELECT FROM tenantry.backups b
-        WHERE b.tenant_id = t.id AND b.state = 'complete' AND (b.taken_at >= v_slot OR b.unchanged_until >= v_slot - interval '10 minutes'))
+        WHERE b.tenant_id = t.id AND b.state = 'complete' AND (b.taken_at >= v_slot OR (b.outcome = 'verified' AND b.unchanged_until >= v_slot - interval '10 minutes')))
     ORDER BY t.id
   LOOP
     CONTINUE WHEN EXISTS (SELECT FROM tenantry.operations o WHERE o.kind = 'backup' AND o.idempotency_key = v_tenant.key);

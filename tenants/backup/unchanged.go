@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -65,11 +66,27 @@ type Base struct {
 	Database   string // its name
 	NodeID     string
 	Evidence   *Evidence // nil is none
+	Data       string    // the key of the object with its rows
+	Bytes      int64     // of that
+}
+
+// There looks whether the backup's rows lie in the store, in their size; why says in words what is not so.
+func (b Base) There(ctx context.Context, store *Store) (why string, err error) {
+	n, err := store.Size(ctx, b.Data)
+	switch {
+	case errors.Is(err, ErrNotThere):
+		return "its newest backup is not in the store any more", nil
+	case err != nil:
+		return "", err
+	case n != b.Bytes:
+		return "its newest backup is not in the store as it was written", nil
+	}
+	return "", nil
 }
 
 // The newest backup, and it is verified. A database that was not the tenant's in between says nothing of that time.
 const basesSQL = `
-SELECT b.id, b.taken_at, t.id, t.slug, d.id, d.name, d.node_id, b.evidence
+SELECT b.id, b.taken_at, t.id, t.slug, d.id, d.name, d.node_id, b.evidence, b.manifest -> 'data' ->> 'key', (b.manifest -> 'data' ->> 'bytes')::bigint
 FROM tenantry.tenants t
 JOIN tenantry.databases d ON d.id = t.database_id
 CROSS JOIN LATERAL (
