@@ -43,8 +43,7 @@ func settle(t *testing.T, f *fleettest.Fleet) (base string) {
 	require.Eventually(t, func() bool {
 		f.Do(t, jobs.Backup{Tenant: "acme"})
 		base = newestBackup(t, f).ID
-		f.Do(t, jobs.VerifyBackup{Backup: base})
-		execControl(t, f, `UPDATE tenantry.backups SET taken_at = CASE WHEN id = $1 THEN now() - interval '1 hour' ELSE taken_at - interval '1 day' END WHERE state = 'complete'`, base)
+		execControl(t, f, `UPDATE tenantry.backups SET outcome = 'verified', verified_at = now(), taken_at = CASE WHEN id = $1 THEN now() - interval '1 hour' ELSE taken_at - interval '1 day' END WHERE state = 'complete'`, base)
 		return cover(t, f) == ""
 	}, 2*time.Minute, time.Millisecond)
 	return base

@@ -22,7 +22,7 @@ func drillTenants(t *testing.T) int {
 		require.NoError(t, err)
 		return n
 	}
-	return 5
+	return 3
 }
 
 // TestDrillOfALostNode kills the server of a node and brings its tenants back from their backups, with one command; then the server comes back.

