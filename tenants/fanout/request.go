@@ -1,0 +1,94 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/avenit/tenantry/tenants/poolcache"
+)
+
+// Request is what to ask of whom. Only SQL must be set.
+type Request struct {
+	// SQL is one statement that reads. It has no parameters.
+	SQL string
+	// Slugs are the tenants to ask; none are all active ones. One that is named and not active counts as not answered; one that is not there is
+	// an error.
+	Slugs []string
+	// Labels that tenants must all have.
+	Labels map[string]string
+
+	// Timeout bounds one tenant: connecting, the statement, and the time in which its rows are taken. Defaults to 30 seconds.
+	Timeout time.Duration
+	// LockTimeout bounds the wait for a lock, for example behind a change of the schema. Defaults to 2 seconds, and at most Timeout.
+	LockTimeout time.Duration
+	// Parallel is how many tenants of a node are asked at a time. It is never more than a quarter of the node's connections. Defaults to
+	// twice runtime.GOMAXPROCS.
+	Parallel int
+	// SearchPath is where names without a schema are looked for, the same on every tenant whatever its own setting. Defaults to public.
+	SearchPath string
+	// Application is the sessions' application_name. Everybody who may connect to a server can read it. Defaults to tenantry/query.
+	Application string
+	// MostRow bounds one row, in bytes; a tenant with a longer one fails. Sessions of open pools do not know the bound. Defaults to 16 MiB.
+	MostRow int
+
+	// Cache, when not nil, lends pools that are open, see the package's documentation, and counts the connections that are opened.
+	Cache *poolcache.Cache
+	// Ended, when not nil, is called after a tenant's last row, or in place of its rows. Nothing else is called meanwhile, neither
+	// the function that takes rows; it must return soon.
+	Ended func(Outcome)
+	// Begin, when not nil, is called once with the number of tenants, before any is asked.
+	Begin func(tenants int)
+
+	// unchecked leaves the text to the server alone. For tests, which have each wall hold by itself.
+	unchecked bool
+}
+
+func (r Request) withDefaults() Request {
+	setDefault(&r.Timeout, 30*time.Second)
+	setDefault(&r.LockTimeout, min(2*time.Second, r.Timeout))
+	setDefault(&r.Parallel, 2*runtime.GOMAXPROCS(0))
+	setDefault(&r.SearchPath, "public")
+	setDefault(&r.Application, "tenantry/query")
+	setDefault(&r.MostRow, 16<<20)
+	if r.Ended == nil {
+		r.Ended = func(Outcome) {}
+	}
+	if r.Begin == nil {
+		r.Begin = func(int) {}
+	}
+	return r
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (r Request) validate() error {
+	if err := CheckStatement(r.SQL); err != nil && !r.unchecked {
+		return err
+	}
+	var errs []error
+	if r.Timeout < time.Millisecond {
+		errs = append(errs, fmt.Errorf("timeout: %s is too short; give at least 1ms", r.Timeout))
+	}
+	if r.LockTimeout < time.Millisecond {
+		errs = append(errs, fmt.Errorf("lock timeout: %s is too short; give at least 1ms", r.LockTimeout))
+	}
+	if r.Parallel < 1 {
+		errs = append(errs, fmt.Errorf("parallel: %d tenants at a time is nobody", r.Parallel))
+	}
+	if r.MostRow < 1024 {
+		errs = append(errs, fmt.Errorf("longest row: %d bytes is too short; give at least 1024", r.MostRow))
+	}
+	return errors.Join(errs...)
+}
+
+// share is how many sessions of a node there may be at a time: a node's connections are for its tenants first, so never more than a quarter.
+func (r Request) share(nodeConnections int) int {
+	return min(r.Parallel, max(1, nodeConnections/4))
+}
