@@ -21,3 +21,19 @@ BEGIN
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO tenantry_api', current_database());
 END
 $$;
+
+-- What runs others' texts belongs to a role that has nothing. Where we may not hand it over, it refuses to run.
+DO $$
+BEGIN
+  IF (SELECT pg_get_userbyid(proowner) <> 'tenantry_combine' FROM pg_proc WHERE oid = 'tenantry.combine(text, bigint)'::regprocedure) THEN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+      GRANT tenantry_combine TO CURRENT_USER;
+    END IF;
+    GRANT CREATE ON SCHEMA tenantry TO tenantry_combine;
+    ALTER FUNCTION tenantry.combine(text, bigint) OWNER TO tenantry_combine;
+    REVOKE CREATE ON SCHEMA tenantry FROM tenantry_combine;
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE NOTICE 'tenantry query --combine will not run: %', SQLERRM;
+END
+$$;
