@@ -92,6 +92,7 @@ Make a tenant:                     tenantry tenant create acme --wait
 Connect to it:                     psql "$(tenantry tenant url acme --role app)"
 Bring all to a release:            tenantry rollout start 2026.12, tenantry rollout watch
 See who was changed by hand:       tenantry drift check --all --diff
+Ask every tenant's database:       tenantry query "SELECT count(*) FROM invoices" --sum
 Change a tenant's forms:            tenantry ddl plan acme -f change.json, tenantry ddl apply acme -f change.json --wait
 Back up, verify, restore:          tenantry backup create acme, tenantry backup status, tenantry backup restore BACKUP --to-new acme-2
 Give a customer all that is theirs: tenantry export create acme --wait, tenantry export fetch EXPORT, tenantry import FILE --to-new acme-2
@@ -102,7 +103,7 @@ separated by commas, the newest first), TENANTRY_BACKUP_URL (where workers keep 
 programs, where they are not found), TENANTRY_LOG_LEVEL, TENANTRY_LOG_FORMAT (json or console). Where TENANTRY_CONTROL_URL is
 not set, .tenantry/dev.env of this folder or one above is read, which tenantry dev writes.
 
-Exit codes: 0 ok, 1 error, 2 usage, 3 partial (some of several failed, or have drifted), 5 timeout (the work goes on; with -o json the
+Exit codes: 0 ok, 1 error, 2 usage, 3 partial (some of several failed, have drifted, or have not answered), 5 timeout (the work goes on; with -o json the
 operations are printed as they are).`
 
 func (a *app) command() *cobra.Command {
@@ -123,7 +124,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.scheduleCommand(), a.tenantCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.scheduleCommand(), a.tenantCommand(), a.queryCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +106,7 @@ func (c *Combiner) makeTable(ctx context.Context, columns []Column) error {
 	}
 	var sql strings.Builder
 	sql.WriteString("CREATE TEMPORARY TABLE rows (tenant pg_catalog.text")
-	for i, name := range tableNames(columns) {
+	for i, name := range Names(columns) {
 		sql.WriteString(", " + tenants.Ident(name) + " " + tableType(columns[i]))
 	}
 	sql.WriteString("); GRANT SELECT ON pg_temp.rows TO tenantry_combine")
@@ -151,13 +149,10 @@ func copyText(to *bytes.Buffer, value []byte) {
 	}
 }
 
-// Combined is what came of a combination.
+// Combined is what came of a combination: a value for each column, as PostgreSQL writes it as JSON. Without rows the columns are not known.
 type Combined struct {
 	Columns []string
-	// Rows have a value for each column, as text; nil is NULL.
-	Rows [][]*string
-	// JSON is each row as PostgreSQL writes it as an object.
-	JSON []json.RawMessage
+	Rows    [][]json.RawMessage
 }
 
 // Result runs the query over what was taken. columns are those of the answer, for an answer without rows.
@@ -189,18 +184,14 @@ func (c *Combiner) run(ctx context.Context) (Combined, error) {
 	if err != nil {
 		return out, err //nolint:wrapcheck // the caller does
 	}
-	out.JSON, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (json.RawMessage, error) {
-		var text string
-		err := row.Scan(&text)
-		return json.RawMessage(text), err
-	})
+	objects, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return out, err //nolint:wrapcheck // the caller does
 	}
-	for _, object := range out.JSON {
+	for _, object := range objects {
 		names, values, err := split(object)
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("read combined row: %w", err)
 		}
 		out.Columns = names
 		out.Rows = append(out.Rows, values)
@@ -209,32 +200,21 @@ func (c *Combiner) run(ctx context.Context) (Combined, error) {
 }
 
 // split reads an object's names and values in their order.
-func split(object json.RawMessage) (names []string, values []*string, err error) {
-	d := json.NewDecoder(bytes.NewReader(object))
+func split(object string) (names []string, values []json.RawMessage, err error) {
+	d := json.NewDecoder(strings.NewReader(object))
 	if _, err := d.Token(); err != nil {
-		return nil, nil, fmt.Errorf("read combined row: %w", err)
+		return nil, nil, err //nolint:wrapcheck // the caller does
 	}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return nil, nil, fmt.Errorf("read combined row: %w", err)
+			return nil, nil, err //nolint:wrapcheck // the caller does
 		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil && !errors.Is(err, io.EOF) {
-			return nil, nil, fmt.Errorf("read combined row: %w", err)
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, err //nolint:wrapcheck // the caller does
 		}
-		value := string(raw)
-		if strings.HasPrefix(value, `"`) {
-			if err := json.Unmarshal(raw, &value); err != nil {
-				return nil, nil, fmt.Errorf("read combined row: %w", err)
-			}
-		}
-		names = append(names, fmt.Sprint(name))
-		if string(raw) == "null" {
-			values = append(values, nil)
-			continue
-		}
-		values = append(values, &value)
+		names, values = append(names, fmt.Sprint(name)), append(values, value)
 	}
 	return names, values, nil
 }
@@ -242,8 +222,8 @@ func split(object json.RawMessage) (names []string, values []*string, err error)
 // systemColumns are names that every table has already.
 var systemColumns = []string{"tenant", "tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"}
 
-// tableNames gives each column a name of its own.
-func tableNames(columns []Column) []string {
+// Names gives each column a name of its own, none of them tenant: what occurs again gets _2.
+func Names(columns []Column) []string {
 	used := slices.Clone(systemColumns)
 	names := make([]string, len(columns))
 	for i, c := range columns {

@@ -33,6 +33,11 @@ func (c Column) Type() string {
 // types is only looked into. What is registered in it never changes.
 var types = pgtype.NewMap()
 
+// Literal says that a value's text is one of JSON, except for true and false, which are t and f, and for numbers that are none or infinite.
+func (c Column) Literal() bool {
+	return isNumber(c.OID) || c.OID == pgtype.BoolOID || c.OID == pgtype.JSONOID || c.OID == pgtype.JSONBOID
+}
+
 func (c Column) String() string {
 	name := c.Type()
 	switch {

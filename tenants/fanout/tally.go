@@ -68,6 +68,9 @@ func (t *Tally) Ended(o Outcome) {
 // Column names the column, "" before the first row.
 func (t *Tally) Column() string { return t.column.found }
 
+// Number says that the column has numbers.
+func (t *Tally) Number() bool { return isNumber(t.column.oid) }
+
 // Value gives the value as text; false when there was none that is not NULL.
 func (t *Tally) Value() (string, bool) {
 	p := t.total
