@@ -42,7 +42,7 @@ type node struct {
 func (n *node) askAll(ctx context.Context) {
 	n.config, n.broken = n.run.sessionConfig(n.home)
 	var group sync.WaitGroup
-	for range min(n.run.req.share(n.home.NodeConnections), len(n.asks)) {
+	for range min(n.share(), len(n.asks)) {
 		group.Go(func() {
 			for {
 				i := int(n.next.Add(1)) - 1
@@ -54,6 +54,21 @@ func (n *node) askAll(ctx context.Context) {
 		})
 	}
 	group.Wait()
+}
+
+// share is how many sessions there may be at a time. Of a cache's budget it is half of what was free at the beginning, because beside each session the
+// one before it may still be closing: tenants' open connections are not closed for a scan.
+func (n *node) share() int {
+	share := n.run.req.share(n.home.NodeConnections)
+	if n.run.req.Cache == nil {
+		return share
+	}
+	for _, s := range n.run.req.Cache.Stat().Nodes {
+		if s.Node == n.home.NodeName {
+			return max(1, min(share, (s.Budget-s.Open)/2))
+		}
+	}
+	return share
 }
 
 // askOne asks a tenant and says how that ended.

@@ -99,6 +99,42 @@ func TestOpenPoolsAreUsed(t *testing.T) {
 	require.Zero(t, sleeping)
 }
 
+// What is prepared on a connection of a pool fits whatever is asked next, and tables that have changed.
+func TestOpenPoolsAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant")
+	cache := newCache(t, f, tenants.RoleReadOnly, poolcache.Config{})
+	warmUp(t, f, cache, "ant")
+	for i, test := range []struct{ sql, want string }{
+		{"SELECT 1", "1"}, {"SELECT 1", "1"}, {"SELECT 2", "2"}, {"SELECT 2, 3", "2|3"}, {"SELECT 1", "1"},
+		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x"}, {"SELECT * FROM (SELECT t.* FROM thing t) a", "x"}, {"SELECT * FROM (SELECT t.* FROM thing t) a", "x|7"},
+		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x|7"},
+	} {
+		switch i {
+		case 5:
+			change(t, f, "ant", "CREATE TABLE thing (a text)", "INSERT INTO thing VALUES ('x')", "GRANT SELECT ON thing TO PUBLIC")
+		case 7:
+			change(t, f, "ant", "ALTER TABLE thing ADD COLUMN b int DEFAULT 7")
+		}
+		a := ask(t, f, fanout.Request{SQL: test.sql, Cache: cache})
+		require.True(t, a.outcome(t, "ant").Warm)
+		require.Equal(t, []string{test.want}, a.rows["ant"], a.Coverage())
+	}
+	lease, open := cache.Peek(f.Tenant(t, "ant").ID)
+	require.True(t, open)
+	defer lease.Release()
+	var prepared int
+	require.NoError(t, lease.Pool().QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'tenantry_fanout_%'`).Scan(&prepared))
+	require.LessOrEqual(t, prepared, 6, "they pile up")
+
+	// A text that cannot be prepared is no trouble of the next.
+	_, err := try(t.Context(), f, fanout.Request{SQL: "SELECT (", Cache: cache})
+	var refused *fanout.StatementError
+	require.ErrorAs(t, err, &refused)
+	require.Contains(t, ask(t, f, fanout.Request{SQL: "SELECT nothing", Cache: cache}).Coverage(), "42703")
+	require.Equal(t, []string{"1"}, ask(t, f, fanout.Request{SQL: "SELECT 1", Cache: cache}).rows["ant"])
+}
+
 // A pool of another role would see other rows: who is warm must not decide what is answered.
 func TestPoolsOfAnotherRoleAreNotUsed(t *testing.T) {
 	t.Parallel()
@@ -112,6 +148,27 @@ func TestPoolsOfAnotherRoleAreNotUsed(t *testing.T) {
 	a := ask(t, f, fanout.Request{SQL: "SELECT count(*) FROM customers", Cache: cache})
 	require.Equal(t, map[string][]string{"ant": {"0"}, "bee": {"0"}}, a.rows)
 	require.False(t, a.outcome(t, "ant").Warm)
+}
+
+// A scan does not take the connections of tenants that are at work.
+func TestAScanClosesNoOpenPool(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibi", "jay", "koi", "lux")
+	cache := newCache(t, f, tenants.RoleApp, poolcache.Config{NodeBudget: 6})
+	warmUp(t, f, cache, "ant", "bee", "cat", "dog", "eel", "fox")
+	for range 3 {
+		a := ask(t, f, fanout.Request{SQL: "SELECT count(*) FROM customers", Cache: cache, Parallel: 6})
+		require.True(t, a.Complete(), a.Coverage())
+	}
+	for _, n := range cache.Stat().Nodes {
+		require.Zero(t, n.Reclaims, n.Node)
+	}
+	for _, slug := range []string{"ant", "bee", "cat", "dog", "eel", "fox"} {
+		lease, open := cache.Peek(f.Tenant(t, slug).ID)
+		require.True(t, open, slug)
+		require.EqualValues(t, 1, lease.Pool().Stat().IdleConns(), slug)
+		lease.Release()
+	}
 }
 
 // What is opened beside the cache counts in its budget, and its breaker is heeded.
