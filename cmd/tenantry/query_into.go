@@ -88,8 +88,8 @@ func (d *eachRow) finish(_ context.Context, columns []fanout.Column) (*columnTot
 	if err := d.begin(columns); err != nil || d.sum == nil {
 		return nil, err
 	}
-	value, any := d.sum.Value()
-	if !any {
+	value, found := d.sum.Value()
+	if !found {
 		return nil, nil
 	}
 	return &columnTotal{d.sum.Column(), value}, nil
@@ -109,11 +109,11 @@ func (d *foldedRows) take(_ context.Context, row fanout.Row) error { return d.ta
 func (d *foldedRows) ended(o fanout.Outcome) { d.tally.Ended(o) }
 
 func (d *foldedRows) finish(context.Context, []fanout.Column) (*columnTotal, error) {
-	value, any := d.tally.Value()
+	value, found := d.tally.Value()
 	if err := d.out.begin([]outColumn{{name: string(d.kind), literal: d.tally.Number()}}); err != nil {
 		return nil, err
 	}
-	if !any {
+	if !found {
 		return nil, d.out.row([][]byte{nil}, nil)
 	}
 	return nil, d.out.row([][]byte{[]byte(value)}, nil)

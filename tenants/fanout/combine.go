@@ -53,7 +53,10 @@ func NewCombiner(ctx context.Context, reg *tenants.Registry, sql string, timeout
 		return nil, fmt.Errorf("combine: connect to control database: %w", err)
 	}
 	c := &Combiner{conn: pooled.Hijack(), sql: sql, timeout: timeout}
-	err = c.exec(ctx, `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET search_path = pg_catalog, pg_temp; SET statement_timeout = '1min'`)
+	err = c.exec(ctx, `
+		SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
+		SET search_path = pg_catalog, pg_temp;
+		SET statement_timeout = '1min'`)
 	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("combine: %w", err)

@@ -26,9 +26,10 @@
 // # Pools that are open
 //
 // With a cache ([Request.Cache]) tenants whose pool is open, with a connection idle, are asked through it, without leaving a trace in its recency;
-// connections to the others are charged to its budget, of which they take what is free: nobody's open connection is closed for them. Only pools of the read-only role are used: a pool of the application's role may see other
-// rows (policies are made for roles) and other tables, so that the answer would depend on who happened to be busy. A service that wants its
-// queries over many tenants to be warm keeps a cache of directory.New(registry, tenants.RoleReadOnly).
+// connections to the others are charged to its budget, of which they take what is free: nobody's open connection is closed for them. Only pools of the
+// read-only role are used: a pool of the application's role may see other rows (policies are made for roles) and other tables, so that the answer
+// would depend on who happened to be busy. A service that wants its queries over many tenants to be warm keeps a cache of
+// directory.New(registry, tenants.RoleReadOnly).
 //
 // # What may go wrong
 //

@@ -106,8 +106,14 @@ func TestOpenPoolsAreAskedAgain(t *testing.T) {
 	cache := newCache(t, f, tenants.RoleReadOnly, poolcache.Config{})
 	warmUp(t, f, cache, "ant")
 	for i, test := range []struct{ sql, want string }{
-		{"SELECT 1", "1"}, {"SELECT 1", "1"}, {"SELECT 2", "2"}, {"SELECT 2, 3", "2|3"}, {"SELECT 1", "1"},
-		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x"}, {"SELECT * FROM (SELECT t.* FROM thing t) a", "x"}, {"SELECT * FROM (SELECT t.* FROM thing t) a", "x|7"},
+		{"SELECT 1", "1"},
+		{"SELECT 1", "1"},
+		{"SELECT 2", "2"},
+		{"SELECT 2, 3", "2|3"},
+		{"SELECT 1", "1"},
+		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x"},
+		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x"},
+		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x|7"},
 		{"SELECT * FROM (SELECT t.* FROM thing t) a", "x|7"},
 	} {
 		switch i {
