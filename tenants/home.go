@@ -24,7 +24,9 @@ type Home struct {
 
 	NodeID   string `db:"node_id"`
 	NodeName string `db:"node_name"`
-	NodeURL  string `db:"node_url"` // of the provisioner, without its password
+	// NodeState is such as NodeLost: what comes back under the name of a lost node holds what is old.
+	NodeState string `db:"node_state"`
+	NodeURL   string `db:"node_url"` // of the provisioner, without its password
 	// NodeConnections is how many connections there are to be had on the node, for all workers together.
 	NodeConnections int `db:"node_connections"`
 
@@ -54,7 +56,7 @@ type homeRow struct {
 const homeSQL = `
 	SELECT t.id AS tenant_id, t.slug, t.state AS tenant_state, t.epoch, d.id AS database_id, d.name AS database_name,
 	       r.id AS release_id, r.name AS release, r.seq AS release_seq,
-	       n.id AS node_id, n.name AS node_name, n.url AS node_url, n.max_connections AS node_connections,
+	       n.id AS node_id, n.name AS node_name, n.state AS node_state, n.url AS node_url, n.max_connections AS node_connections,
 	       coalesce(a.history_table, '') AS history_table, c.username, c.sealed
 	FROM tenantry.tenants t
 	JOIN tenantry.databases d ON d.id = t.database_id

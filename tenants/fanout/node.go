@@ -83,6 +83,8 @@ func (n *node) askOne(ctx context.Context, a ask) Outcome {
 		o.State, o.Reason = Inactive, "is "+string(a.home.State)
 	case a.unopened != nil:
 		o.State, o.Reason = Failed, a.unopened.Error()
+	case n.home.NodeState == tenants.NodeLost:
+		o.State, o.Reason = Unreachable, "node "+n.home.NodeName+" is lost"
 	case n.broken != nil:
 		o.State, o.Reason = Unreachable, n.broken.Error()
 	case away != "":

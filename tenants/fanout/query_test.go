@@ -54,6 +54,14 @@ func TestEveryActiveTenantAnswers(t *testing.T) {
 	require.True(t, a.Complete())
 	require.Equal(t, "0 of 0 tenants", a.Coverage())
 
+	// A password that cannot be opened is the tenant's trouble, and told without it.
+	keys, err := tenants.ParseKeys(tenants.NewKey())
+	require.NoError(t, err)
+	report, err := fanout.Query(t.Context(), tenants.NewRegistry(f.Pool, keys), fanout.Request{SQL: "SELECT 1"}, func(fanout.Row) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, 3, report.Count(fanout.Failed))
+	require.Contains(t, report.Coverage(), "no key in TENANTRY_SECRET_KEY opens it")
+
 	// What a session is set to does not hang on databases.
 	change(t, f, "ant", "CREATE SCHEMA other")
 	admin := server(t, fleettest.ServerURL(t))
@@ -275,6 +283,14 @@ func TestANodeThatIsAway(t *testing.T) {
 	require.Contains(t, a.Coverage(), ", … (node closed: connection refused)")
 	require.NotContains(t, fmt.Sprintf("%+v", a.Report), "secret-of-")
 
+	// One that is lost is not connected to, though something answers there: it would be what is old.
+	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.nodes SET state = 'lost' WHERE name = 'n2'`)
+	require.NoError(t, err)
+	a = ask(t, f, fanout.Request{SQL: "SELECT count(*) FROM customers", Slugs: []string{"ant", "bee"}})
+	require.Equal(t, "1 of 2 tenants; 1 unreachable: bee (node n2 is lost)", a.Coverage())
+	_, err = f.Pool.Exec(t.Context(), `UPDATE tenantry.nodes SET state = 'active' WHERE name = 'n2'`)
+	require.NoError(t, err)
+
 	// One that takes connections and says nothing.
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -377,7 +393,7 @@ func TestAMillionRowsAreNotKept(t *testing.T) { //nolint:paralleltest // it meas
 	require.True(t, report.Complete(), report.Coverage())
 	require.Equal(t, 1000000, rows)
 	grown := int64(peak) - int64(before.HeapInuse)
-	t.Logf("%d rows of 200 bytes in %s; the heap grew by %.1f MiB at most", rows, report.Took.Round(time.Millisecond), float64(grown)/(1<<20))
+	t.Logf("%d rows of 200 bytes in %s; the heap had %.1f MiB before and %.1f MiB at most", rows, report.Took.Round(time.Millisecond), float64(before.HeapInuse)/(1<<20), float64(peak)/(1<<20))
 	require.Less(t, grown, int64(24<<20), "rows pile up")
 }
 
