@@ -70,7 +70,7 @@ func succeedsNow(t *testing.T, f *fleettest.Fleet, id string) {
 			require.NoError(t, err)
 		}
 		return op.State == jobs.StateSucceeded
-	}, 2*time.Minute, 50*time.Millisecond)
+	}, 4*time.Minute, 50*time.Millisecond)
 }
 
 // The disk of the backups is full: the operation says so, there is nothing that looks like a backup, others go on, and when there is room it is made.
@@ -155,7 +155,7 @@ func moveDatabases(t *testing.T, server *localpg.Server) (base string) {
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(base, base+".before"))
 	require.NoError(t, os.Mkdir(base, 0o700))
-	smallDisk(t, base, "200m")
+	smallDisk(t, base, "500m")                                                                     // for what two restores at once take, and what failed ones have left for a while
 	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background(), localpg.Immediate)) }) // before its disk goes
 	require.NoError(t, os.CopyFS(base, os.DirFS(base+".before")))
 	of := info.Sys().(*syscall.Stat_t)
