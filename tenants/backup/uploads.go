@@ -45,12 +45,27 @@ func (s *Store) abortUploads(ctx context.Context, prefix string, olderThan time.
 	return n, nil
 }
 
-// abandonTimeout bounds taking back what a write has left.
-const abandonTimeout = 10 * time.Second
+const (
+	// abandonTimeout bounds taking back what a write has left.
+	abandonTimeout = 10 * time.Second
+	// abandonTimes is how often it is looked for at most, abandonPause apart.
+	abandonTimes = 5
+	abandonPause = 100 * time.Millisecond
+)
 
 // abandon takes back what a write that failed has left: the client does not, once its context has ended. What it cannot take back is the sweep's.
 func (s *Store) abandon(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
 	defer cancel()
-	_, _ = s.abortUploads(ctx, key, 0)
+	// A part that is on its way when an upload is aborted may begin it anew: S3 says to abort until nothing is there.
+	for range abandonTimes {
+		if n, err := s.abortUploads(ctx, key, 0); err != nil || n == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(abandonPause):
+		}
+	}
 }

@@ -77,9 +77,9 @@ func TestFailedWriteLeavesNoUpload(t *testing.T) {
 	t.Parallel()
 	s := &scene{server: s3test.Start(t)}
 	store := openStore(t, s.server.Address, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	for name, end := range map[string]error{"the dump failed": errors.New("pg_dump died"), "the worker stops": context.Canceled} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		_, err := store.Write(ctx, "tenants/tnt_1/bak_1/1.data", false, func(w io.Writer) error {
 			if _, err := io.CopyN(w, rand.Reader, 40<<20); err != nil {
 				return err
