@@ -109,7 +109,7 @@ func (r *Registry) EnsureCredentials(ctx context.Context, db Database, renewal s
 	return list, wrapf(err, "read credentials")
 }
 
-// TenantURL is what an application connects with. Suspended and deleting tenants have one that does not work.
+// TenantURL is what an application connects with. Suspended and deleting tenants have one that does not work; one whose node is lost has none, that is ErrNodeLost.
 func (r *Registry) TenantURL(ctx context.Context, tenantID string, role Role, direct bool) (string, error) {
 	db, err := r.DatabaseOf(ctx, tenantID)
 	if err != nil {
@@ -117,6 +117,9 @@ func (r *Registry) TenantURL(ctx context.Context, tenantID string, role Role, di
 	}
 	node, err := r.Node(ctx, db.NodeID)
 	if err != nil {
+		return "", err
+	}
+	if err := node.Usable(); err != nil {
 		return "", err
 	}
 	c, err := r.Credential(ctx, db.ID, role)

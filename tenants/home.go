@@ -42,7 +42,9 @@ func (h Home) Database() Database {
 }
 
 // Node is the node's row, as far as [Node.Direct] needs it.
-func (h Home) Node() Node { return Node{ID: h.NodeID, Name: h.NodeName, URL: h.NodeURL} }
+func (h Home) Node() Node {
+	return Node{ID: h.NodeID, Name: h.NodeName, URL: h.NodeURL, State: h.NodeState}
+}
 
 // homeRow is a home as it is read, with its login still sealed; both are nil where there is none.
 type homeRow struct {

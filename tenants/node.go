@@ -34,6 +34,14 @@ const (
 	NodeLost     = "lost"     // a person says that it does not come back; its tenants are restored elsewhere
 )
 
+// Usable is ErrNodeLost for a node that nobody may connect to any more.
+func (n Node) Usable() error {
+	if n.State == NodeLost {
+		return fmt.Errorf("node %s: %w", n.Name, ErrNodeLost)
+	}
+	return nil
+}
+
 // TemplateRole owns what is in the node's template databases. It has no login but while a template is built.
 func (n Node) TemplateRole() string { return n.Provisioner + "_tpl" }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -23,6 +24,9 @@ type NodeRow struct {
 
 // ErrNodeElsewhere says that a node of that name stands at another address.
 var ErrNodeElsewhere = errors.New("the node stands at another address")
+
+// ErrNodeLost says that a person has declared the node lost: nobody connects to it.
+var ErrNodeLost = errors.New("the node is lost")
 
 // PutNode writes a node's row before its server is touched: the name and the sealed password of its provisioner are
 // settled here, so that a bootstrap that runs again finds the same. A node of that name stays as it is.
@@ -68,9 +72,18 @@ func (r *Registry) SetNodeState(ctx context.Context, id, state string) (Node, er
 	return r.setNodeState(ctx, id, state, NodeAdding, NodeActive, NodeDraining)
 }
 
-// LoseNode says that a node does not come back: nothing is made there or asked of it any more, and what waits for it fails.
-func (r *Registry) LoseNode(ctx context.Context, id string) (Node, error) {
-	return r.setNodeState(ctx, id, NodeLost, NodeActive, NodeDraining)
+// loseTimeout bounds the saying that a node is lost: it touches all of its tenants.
+const loseTimeout = 2 * time.Minute
+
+// LoseNode says that a node does not come back: nothing is made there or asked of it any more, whoever keeps pools there throws them away, and what is under way there
+// fails at once. It returns the operations that it has ended.
+func (r *Registry) LoseNode(ctx context.Context, id string) (ended []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, loseTimeout)
+	defer cancel()
+	if err := r.pool.QueryRow(ctx, `SELECT tenantry.lose_node($1)`, id).Scan(&ended); err != nil {
+		return nil, fmt.Errorf("lose node %s: %w", id, err)
+	}
+	return ended, nil
 }
 
 func (r *Registry) setNodeState(ctx context.Context, id, state string, from ...string) (Node, error) {
@@ -78,9 +91,7 @@ func (r *Registry) setNodeState(ctx context.Context, id, state string, from ...s
 	defer cancel()
 	_, err := r.pool.Exec(ctx, `
 		WITH n AS (
-		  UPDATE tenantry.nodes SET state = $2, updated_at = now(), lost_at = CASE WHEN $2 = 'lost' THEN now() ELSE lost_at END
-		  WHERE id = $1 AND state = ANY ($3)
-		  RETURNING id
+		  UPDATE tenantry.nodes SET state = $2, updated_at = now() WHERE id = $1 AND state = ANY ($3) RETURNING id
 		)
 		SELECT pg_notify('tenantry_warm', id) FROM n`, id, state, from)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/crashpoint"
 	"github.com/avenit/tenantry/tenants/provision"
 )
@@ -108,9 +109,18 @@ func (d *delivery) handle(ctx context.Context, r *run) (did done, err error) {
 	return done{}, fmt.Errorf("kind %s has no handler", r.Kind)
 }
 
+// ofLostNode says that an operation cannot be done because its node is lost. One that takes another node with its next attempt can, and a swap that has begun runs to
+// its end.
+func (d *delivery) ofLostNode(ctx context.Context, r *run, err error) bool {
+	if errors.Is(err, tenants.ErrNodeLost) {
+		return !d.handler.PlacesAnew && !swapBegun(err)
+	}
+	return unreachable(err) && !ofStore(err) && d.ledger.onLostNode(ctx, r.ID)
+}
+
 // conclude decides how the run ends.
 func (d *delivery) conclude(ctx context.Context, r *run, did done, err error) (end, record) {
-	if unreachable(err) && !ofStore(err) && d.ledger.onLostNode(ctx, r.ID) {
+	if d.ofLostNode(ctx, r, err) {
 		err = &refusal{
 			code: "node_lost", message: "its node is lost: " + clean(err.Error()),
 			hint: "restore the node's tenants elsewhere: tenantry node restore; or, when the node is there again: tenantry node return",

@@ -82,7 +82,7 @@ func (c *checker) read(ctx context.Context, home tenants.Home, releaseID string)
 	switch {
 	case ctx.Err() != nil:
 		return drift.Finding{}, err
-	case unreachable(err):
+	case unreachable(err), errors.Is(err, tenants.ErrNodeLost):
 		c.setAway(home.NodeID)
 		return drift.Finding{State: drift.Unreachable, Detail: clean(err.Error())}, nil
 	case errors.As(err, &pg) && pg.Code == "55P03":

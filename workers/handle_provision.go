@@ -207,6 +207,17 @@ func (t *toolbox) retire(ctx context.Context, r *run) (done, error) {
 	}}, nil
 }
 
+// abandonRetire lets the refill ask again, when the database's node is there again.
+func abandonRetire(r *run) record {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT tenantry.abandon_retire($1)`, r.ID)
+		if err != nil {
+			return fmt.Errorf("give up dropping: %w", err)
+		}
+		return nil
+	}
+}
+
 // forget records that a database is gone, and with it the passwords of its roles.
 func forget(ctx context.Context, tx pgx.Tx, databaseID string) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM tenantry.credentials WHERE database_id = $1`, databaseID); err != nil {

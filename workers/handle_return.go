@@ -76,7 +76,7 @@ func (t *toolbox) closeLost(ctx context.Context, r *run, nodeID string) error {
 		if err := r.Step(ctx, "close", int64(i), int64(len(list))); err != nil {
 			return err
 		}
-		if err := t.prov.Fence(ctx, r, id, 0); err != nil {
+		if err := t.prov.FenceReturned(ctx, r, id); err != nil {
 			return err
 		}
 		if err := r.change(ctx, keepLost(id)); err != nil {

@@ -210,7 +210,7 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	}
 	// Before the tenant has nothing, it is looked whether there is something for it.
 	if _, err := t.prov.Facts(ctx, s.New); err != nil {
-		return err
+		return t.ownLost(ctx, r, s, err)
 	}
 	begun := time.Now()
 	var seq int64
@@ -226,11 +226,14 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	}
 	atSwapClosed.Hit(ctx)
 	if err := t.prov.Unfence(ctx, r, s.New); err != nil {
-		return err
+		return t.ownLost(ctx, r, s, err)
 	}
 	atSwapOpen.Hit(ctx)
 	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := sameAsClosed(ctx, tx, old.NodeID, lost); err != nil {
+			return err
+		}
+		if err := sameAsClosed(ctx, tx, now.NodeID, false); err != nil {
 			return err
 		}
 		if err := tx.QueryRow(ctx, swapSQL, *r.TenantID, s.Old, s.New, r.ID).Scan(&result.KeptUntil); err != nil {
@@ -260,8 +263,34 @@ func (t *toolbox) closeOld(ctx context.Context, r *run, old tenants.Database, se
 	return false, t.prov.Fence(ctx, r, old.ID, seq)
 }
 
+// ownLost takes a swap back when err is that the node of the database is lost in which the tenant was to live: it lives on where it lived.
+func (t *toolbox) ownLost(ctx context.Context, r *run, s swap, err error) error {
+	if !errors.Is(err, tenants.ErrNodeLost) {
+		return err
+	}
+	if err := t.prov.Unfence(ctx, r, s.Old); err != nil && !errors.Is(err, tenants.ErrNodeLost) {
+		return err
+	}
+	changeErr := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		// What a restore was making is given up with its operation; what an undo was to bring back stays what it is, and may be asked for again.
+		_, err := tx.Exec(ctx, `
+			WITH epoch AS (SELECT tenantry.fence_tenant($2)), undo AS (
+			  DELETE FROM tenantry.swaps WHERE operation_id = $1 AND backup_id IS NULL
+			)
+			UPDATE tenantry.swaps SET state = 'restoring' FROM epoch WHERE operation_id = $1 AND backup_id IS NOT NULL`, r.ID, *r.TenantID)
+		return err //nolint:wrapcheck // the caller does
+	})
+	if changeErr != nil {
+		return changeErr
+	}
+	return &refusal{
+		code: "node_lost", message: "the tenant lives where it lived: " + clean(err.Error()),
+		hint: "restore it onto another node, or, when the node is there again, ask again: tenantry node return",
+	}
+}
+
 // errNodeChanged says that a node was lost, or came back, while a database on it was being closed. The next attempt closes it as it is by then.
-var errNodeChanged = errors.New("the node of the tenant's former database was declared lost, or came back, meanwhile")
+var errNodeChanged = errors.New("the node of the tenant's former or new database was declared lost, or came back, meanwhile")
 
 // sameAsClosed looks, for the rest of the transaction, whether a node is as it was when a database on it was closed, or could not be.
 func sameAsClosed(ctx context.Context, tx pgx.Tx, nodeID string, lost bool) error {

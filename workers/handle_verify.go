@@ -119,6 +119,13 @@ func (t *toolbox) beginVerification(ctx context.Context, r *run, row backup.Row)
 // beginScratch makes the row of a database that an operation restores a backup into, for itself: on the node of a name, or the tenant's own if there is none. An
 // earlier attempt's is found again.
 func beginScratch(ctx context.Context, tx pgx.Tx, operation string, row backup.Row, node string) (databaseID string, err error) {
+	// One on a node that was lost since is given up.
+	if _, err := tx.Exec(ctx, `
+		UPDATE tenantry.databases d SET state = 'failed'
+		FROM tenantry.verifications v, tenantry.nodes n
+		WHERE v.operation_id = $1 AND d.id = v.database_id AND d.state = 'scratch' AND n.id = d.node_id AND n.state = 'lost'`, operation); err != nil {
+		return "", fmt.Errorf("give up the one on a lost node: %w", err)
+	}
 	err = tx.QueryRow(ctx, `
 		SELECT v.database_id FROM tenantry.verifications v JOIN tenantry.databases d ON d.id = v.database_id
 		WHERE v.operation_id = $1 AND d.state = 'scratch'`, operation).Scan(&databaseID)

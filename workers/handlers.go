@@ -23,6 +23,8 @@ type Handler struct {
 	Undoes bool
 	// NeverParks: after its last attempt it fails instead of waiting for a person. It only reads its tenant, which must not be held for that.
 	NeverParks bool
+	// PlacesAnew: when the node that it works on is lost, its next attempt takes another.
+	PlacesAnew bool
 	// Work does it, as often as it takes: it must end in the same state however often it was begun before.
 	Work func(ctx context.Context, r *run) (done, error)
 	// Abandon is recorded when the operation failed or was cancelled. It may be nil.
@@ -60,11 +62,11 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.Purge{}.Kind(), Timeout: build, Work: t.purge},
 		{Kind: jobs.Rotate{}.Kind(), Timeout: change, Work: t.rotate},
 		{Kind: jobs.KindWarm, Timeout: build, FailsCleanly: true, Work: t.warm, Abandon: t.abandonWarm},
-		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire},
+		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire, Abandon: abandonRetire},
 		{Kind: jobs.Check{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.check},
 		{Kind: jobs.Backup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.backup, Abandon: t.abandonBackup},
 		{Kind: jobs.CoverBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.coverBackups},
-		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.verifyBackup, Abandon: t.abandonVerification},
+		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, PlacesAnew: true, Work: t.verifyBackup, Abandon: t.abandonVerification},
 		{Kind: jobs.Restore{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.restore, Abandon: t.abandonProvision},
 		{Kind: jobs.RestoreInPlace{}.Kind(), Timeout: backupTimeout, Work: t.restoreInPlace, Abandon: t.abandonSwap},
 		{Kind: jobs.ReturnNode{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.returnNode},

@@ -79,11 +79,13 @@ func refuse(message, hint string) error { return &refusal{message: message, hint
 //	                                             handover as well where it undoes itself: the next attempt does that
 //	cancelled, and undone                        cancelled
 //	a person asked to pause                      parked
-//	refusal                                      failed
+//	refusal                                      failed; so is whose node is lost, see delivery.conclude
 //	the server cannot be reached                 wait
 //	an administrator's session is in the way     wait
 //	transient (SQLSTATE classes of apply, the    retry; after the last attempt parked, or failed where it never parks
-//	store of backups, a server that went away)
+//	store of backups, a server that went away,
+//	a lost node in a swap that has begun, or
+//	where the next attempt takes another one)
 //	anything else                                failed where the kind fails cleanly, else parked
 func fate(err, cause error, op started, h Handler) (outcome, time.Duration) {
 	var r *refusal
@@ -148,11 +150,16 @@ func ofStore(err error) bool {
 	return is
 }
 
+func swapBegun(err error) bool {
+	_, begun := errors.AsType[*swapBegunError](err)
+	return begun
+}
+
 func transient(err, cause error) bool {
 	if errors.Is(cause, context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	if _, begun := errors.AsType[*swapBegunError](err); begun {
+	if swapBegun(err) || errors.Is(err, tenants.ErrNodeLost) {
 		return true
 	}
 	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {

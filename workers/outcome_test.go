@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/migrations/gentle"
+	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/poolcache"
 	"github.com/avenit/tenantry/tenants/provision"
 )
@@ -87,6 +88,7 @@ func TestFate(t *testing.T) {
 		{"an administrator is in the database", fmt.Errorf("drop database: %w: postgres", provision.ErrAdministrator), nil, last, outcomeWait, outcomeWait},
 		{"the node's breaker is open", &poolcache.OpenError{Tenant: "t", Err: &poolcache.NodeDownError{Node: "n1"}}, nil, last, outcomeWait, outcomeWait},
 		{"the node's budget is used up", &poolcache.BudgetError{Node: "n1"}, nil, last, outcomeWait, outcomeWait},
+		{"a node is lost, in the middle of a swap", &swapBegunError{fmt.Errorf("node n1: %w", tenants.ErrNodeLost)}, nil, fresh, outcomeRetry, outcomeRetry},
 		{"deadlock", state("40P01"), nil, fresh, outcomeRetry, outcomeRetry},
 		{"serialization", fmt.Errorf("x: %w", state("40001")), nil, fresh, outcomeRetry, outcomeRetry},
 		{"session ended by an administrator", state("57P01"), nil, fresh, outcomeRetry, outcomeRetry},

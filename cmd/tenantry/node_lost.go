@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,9 +22,10 @@ func (a *app) nodeLost() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use: "lost NAME", Short: "Say that a node does not come back", Args: cobra.ExactArgs(1),
-		Long: `Says that a node does not come back. Nothing is made there or asked of it any more, and operations that wait for it fail. Then tenantry node restore brings its
+		Long: `Says that a node does not come back. Nobody connects to it any more and nothing is asked of its tenants but restoring and purging them; what is under way there fails at once,
+also what hangs on its server, and tenantry tenant url refuses. Then tenantry node restore brings its
 tenants back from their backups, on other nodes. While its server answers that is refused, for its tenants write there: stop the server first. --force does it all the
-same, and what they write from now on is lost. Suspended tenants cannot be restored in place.`,
+same, and what applications that are connected write there from now on is lost. Suspended tenants cannot be restored in place.`,
 		Example: "  tenantry node lost eu1 --confirm eu1\n  tenantry node restore eu1 --confirm eu1 --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := a.registry(c.Context())
@@ -40,11 +42,15 @@ same, and what they write from now on is lost. Suspended tenants cannot be resto
 			if !force && answers(c.Context(), reg, node) {
 				return fmt.Errorf("node %s answers: what its tenants write there would be lost; stop the server first, or --force", node.Name)
 			}
-			if node, err = reg.LoseNode(c.Context(), node.ID); err != nil {
+			ended, err := reg.LoseNode(c.Context(), node.ID)
+			if err != nil {
 				return err
 			}
-			if node.State != tenants.NodeLost {
-				return fmt.Errorf("node %s is %s: it holds no tenants", node.Name, node.State)
+			if len(ended) > 0 {
+				_, _ = fmt.Fprintf(a.err, "%d operations that were under way there have failed: %s\n", len(ended), strings.Join(ended, " "))
+			}
+			if node, err = reg.Node(c.Context(), node.ID); err != nil {
+				return err
 			}
 			if a.json() {
 				return a.printJSON(node)

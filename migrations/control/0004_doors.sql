@@ -293,6 +293,7 @@ BEGIN
       PERFORM tenantry.limits_turn();
     END IF;
     v_tenant := tenantry.find_tenant(p_args ->> 'tenant');
+    PERFORM tenantry.refuse_lost(p_kind, v_tenant);
     -- A tenant with work under way may be in another state when its turn comes: the worker looks again.
     IF v_kind.scope = 'tenant' AND v_tenant.current_operation_id IS NULL AND v_tenant.state <> ALL (v_kind.from_states) THEN
       PERFORM tenantry.refuse('TY003', 'tenant', format('tenant: %s is %s, %s needs %s', v_tenant.slug, v_tenant.state, p_kind,

@@ -36,6 +36,9 @@ SELECT current_setting('server_version_num')::integer, current_setting('max_conn
 
 // open connects to a node. An error is why its tenants cannot be looked at.
 func (n *nodeLook) open(ctx context.Context, reg *tenants.Registry) error {
+	if err := n.node.Usable(); err != nil {
+		return err
+	}
 	password, err := reg.NodePassword(n.node)
 	if err != nil {
 		return err

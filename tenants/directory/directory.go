@@ -43,19 +43,19 @@ func New(reg *tenants.Registry, role tenants.Role) *Directory {
 	return &Directory{reg: reg, role: role}
 }
 
-// Resolve gives a tenant's place. ErrNotActive and tenants.ErrNoTenant are its own errors.
+// Resolve gives a tenant's place. ErrNotActive, tenants.ErrNoTenant and, while its node is lost, tenants.ErrNodeLost are its own errors.
 func (d *Directory) Resolve(ctx context.Context, tenantID string) (poolcache.Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var state tenants.State
 	var epoch, schemaEpoch int64
-	var node, databaseID, database, url, pooler string
+	var node, nodeState, databaseID, database, url, pooler string
 	err := d.reg.Pool().QueryRow(ctx, `
-		SELECT t.state, t.epoch, t.schema_epoch, n.name, d.id, d.name, n.url, n.pooler_url
+		SELECT t.state, t.epoch, t.schema_epoch, n.name, n.state, d.id, d.name, n.url, n.pooler_url
 		FROM tenantry.tenants t
 		JOIN tenantry.databases d ON d.id = t.database_id
 		JOIN tenantry.nodes n ON n.id = d.node_id
-		WHERE t.id = $1`, tenantID).Scan(&state, &epoch, &schemaEpoch, &node, &databaseID, &database, &url, &pooler)
+		WHERE t.id = $1`, tenantID).Scan(&state, &epoch, &schemaEpoch, &node, &nodeState, &databaseID, &database, &url, &pooler)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return poolcache.Target{}, fmt.Errorf("tenant %q: %w", tenantID, tenants.ErrNoTenant)
 	}
@@ -64,6 +64,9 @@ func (d *Directory) Resolve(ctx context.Context, tenantID string) (poolcache.Tar
 	}
 	if state != tenants.StateActive {
 		return poolcache.Target{}, fmt.Errorf("tenant %s is %s: %w", tenantID, state, ErrNotActive)
+	}
+	if err := (tenants.Node{Name: node, State: nodeState}).Usable(); err != nil {
+		return poolcache.Target{}, fmt.Errorf("tenant %s: %w", tenantID, err)
 	}
 	credential, err := d.reg.Credential(ctx, databaseID, d.role)
 	if err != nil {

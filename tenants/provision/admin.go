@@ -54,7 +54,11 @@ func (a *Admin) Close() {
 	a.kept, a.closed = nil, true
 }
 
+// pool is [tenants.ErrNodeLost] for a node that is lost: every way to a node begins here or in [Admin.Connect], so that nobody waits for one.
 func (a *Admin) pool(node tenants.Node) (*pgxpool.Pool, error) {
+	if err := node.Usable(); err != nil {
+		return nil, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := node.ID + "/" + node.URL + "/" + node.SealedPassword
@@ -203,8 +207,11 @@ func (s *Session) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	return s.conn.Query(ctx, sql, args...) //nolint:wrapcheck // callers name the step
 }
 
-// Connect opens a session of a run in a database of the node, as the given login. The caller closes it.
+// Connect opens a session of a run in a database of the node, as the given login. The caller closes it. A node that is lost is [tenants.ErrNodeLost].
 func (a *Admin) Connect(ctx context.Context, node tenants.Node, database, user, password string, run Run) (*pgx.Conn, error) {
+	if err := node.Usable(); err != nil {
+		return nil, err
+	}
 	config, err := node.Direct(database, user, password)
 	if err != nil {
 		return nil, err

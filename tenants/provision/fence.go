@@ -29,6 +29,25 @@ func (p *Provisioner) Fence(ctx context.Context, run Run, databaseID string, seq
 	if err != nil {
 		return err
 	}
+	return p.fenceOn(ctx, run, node, db, seq)
+}
+
+// FenceReturned is [Provisioner.Fence] for a node that is lost, and whose server is there again.
+func (p *Provisioner) FenceReturned(ctx context.Context, run Run, databaseID string) error {
+	db, node, err := p.place(ctx, databaseID)
+	if err != nil {
+		return err
+	}
+	return p.fenceOn(ctx, run, returned(node), db, 0)
+}
+
+// returned is a lost node as it will be: so it can be connected to.
+func returned(node tenants.Node) tenants.Node {
+	node.State = tenants.NodeDraining
+	return node
+}
+
+func (p *Provisioner) fenceOn(ctx context.Context, run Run, node tenants.Node, db tenants.Database, seq int64) error {
 	session, err := p.admin.Session(ctx, node, run, db.Name)
 	if err != nil {
 		return err
