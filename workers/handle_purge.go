@@ -49,14 +49,20 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	if err := t.prov.Drop(ctx, r, *r.DatabaseID, seq); err != nil {
+	homeLost, err := t.leaveLost(ctx, r, tenant.ID)
+	if err != nil {
 		return done{}, err
+	}
+	if !homeLost {
+		if err := t.prov.Drop(ctx, r, *r.DatabaseID, seq); err != nil {
+			return done{}, err
+		}
 	}
 	replaced, err := t.dropReplaced(ctx, r, tenant.ID)
 	if err != nil {
 		return done{}, err
 	}
-	certificate, err := t.erase(ctx, r, tenant, replaced)
+	certificate, err := t.erase(ctx, r, tenant, homeLost, replaced)
 	if err != nil {
 		return done{}, err
 	}
@@ -70,11 +76,45 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 				return err
 			}
 		}
-		if err := forget(ctx, tx, *r.DatabaseID); err != nil {
+		if !homeLost {
+			if err := forget(ctx, tx, *r.DatabaseID); err != nil {
+				return err
+			}
+		}
+		if err := forgetLost(ctx, tx, tenant.ID); err != nil {
 			return err
 		}
 		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
 	}}, nil
+}
+
+// leaveLost says of what a tenant has on lost nodes that nobody knows what becomes of it, and whether the database that it lives in is among that.
+func (t *toolbox) leaveLost(ctx context.Context, r *run, tenantID string) (home bool, err error) {
+	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
+			WITH gone AS (
+			  SELECT d.id FROM tenantry.databases d JOIN tenantry.nodes n ON n.id = d.node_id AND n.state = 'lost'
+			  WHERE d.tenant_id = $1 AND d.state <> 'dropped'
+			  FOR SHARE OF n
+			), left_alone AS (
+			  UPDATE tenantry.databases d SET state = 'lost' FROM gone WHERE d.id = gone.id
+			)
+			SELECT EXISTS (SELECT FROM gone WHERE gone.id = $2)`, tenantID, *r.DatabaseID).Scan(&home)
+	})
+	return home, err
+}
+
+// forgetLost forgets the passwords of what a purged tenant has on lost nodes. What came back just now is dropped like what failed.
+func forgetLost(ctx context.Context, tx pgx.Tx, tenantID string) error {
+	_, err := tx.Exec(ctx, `
+		WITH secrets AS (
+		  DELETE FROM tenantry.credentials c USING tenantry.databases d WHERE d.id = c.database_id AND d.tenant_id = $1 AND d.state IN ('lost', 'retained')
+		)
+		UPDATE tenantry.databases SET state = 'failed', tenant_id = NULL WHERE tenant_id = $1 AND state = 'retained'`, tenantID)
+	if err != nil {
+		return fmt.Errorf("forget what is on lost nodes: %w", err)
+	}
+	return nil
 }
 
 // refuseHeld refuses where a backup was held since the purge was asked for. Once its keys are destroyed none can be.
@@ -143,7 +183,7 @@ func (c signedCertificate) record(ctx context.Context, tx pgx.Tx) error {
 }
 
 // erase destroys a tenant's keys and deletes its backups, looks that nothing is left, and certifies it. The database is dropped already.
-func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, replaced []replacedDatabase) (signedCertificate, error) {
+func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, homeLost bool, replaced []replacedDatabase) (signedCertificate, error) {
 	if err := r.Step(ctx, "keys", 4, 6); err != nil {
 		return signedCertificate{}, err
 	}
@@ -153,10 +193,11 @@ func (t *toolbox) erase(ctx context.Context, r *run, tenant tenants.Tenant, repl
 	}
 	cert := backup.Certificate{
 		Tenant: tenant.ID, Slug: tenant.Slug, Name: tenant.Name, Operation: r.ID, RequestedBy: r.RequestedBy, At: time.Now().UTC(),
-		Databases: []backup.ErasedDatabase{{Name: tenant.Database, Node: tenant.Node, Region: tenant.Region, Roles: tenants.Database{Name: tenant.Database}.Roles()}},
-		Checks: []backup.Check{{
-			Looked: fmt.Sprintf("databases and roles of node %s for %s and its roles", tenant.Node, tenant.Database), Found: "none",
-		}},
+		Databases: []backup.ErasedDatabase{},
+	}
+	if !homeLost {
+		home := backup.ErasedDatabase{Name: tenant.Database, Node: tenant.Node, Region: tenant.Region, Roles: tenants.Database{Name: tenant.Database}.Roles()}
+		replaced = append([]replacedDatabase{{ErasedDatabase: home}}, replaced...)
 	}
 	for _, db := range replaced {
 		cert.Databases = append(cert.Databases, db.ErasedDatabase)

@@ -38,6 +38,9 @@ func (t *toolbox) returnNode(ctx context.Context, r *run) (done, error) {
 		if err := t.closeLost(ctx, r, node.ID); err != nil {
 			return done{}, err
 		}
+		if err := t.setDoors(ctx, r, node.ID); err != nil {
+			return done{}, err
+		}
 		// While it was closed, another tenant of it may have been restored elsewhere.
 		err := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			return tx.QueryRow(ctx, `
@@ -87,14 +90,54 @@ func (t *toolbox) closeLost(ctx context.Context, r *run, nodeID string) error {
 	return nil
 }
 
-// keepLost is the record that a database which was lost is closed: it is kept as after any restore in place.
+// door is a database of a node, and whether sessions must get in.
+type door struct {
+	DatabaseID string
+	Open       bool
+}
+
+// setDoors opens and closes the databases of those who live here still: what was under way in them when the node was lost has stopped in the middle, such as
+// a suspension.
+func (t *toolbox) setDoors(ctx context.Context, r *run, nodeID string) error {
+	rows, err := t.reg.Pool().Query(ctx, `
+		SELECT d.id, d.state = 'assigned' AND t.state = 'active'
+		FROM tenantry.databases d
+		JOIN tenantry.tenants t ON t.id = d.tenant_id
+		WHERE d.node_id = $1 AND (d.state = 'retained' OR d.state = 'assigned' AND t.database_id = d.id)
+		ORDER BY d.id`, nodeID)
+	if err != nil {
+		return fmt.Errorf("list who lives here: %w", err)
+	}
+	doors, err := pgx.CollectRows(rows, pgx.RowToStructByPos[door])
+	if err != nil {
+		return fmt.Errorf("list who lives here: %w", err)
+	}
+	for i, d := range doors {
+		if err := r.Step(ctx, "doors", int64(i), int64(len(doors))); err != nil {
+			return err
+		}
+		set := t.prov.FenceReturned
+		if d.Open {
+			set = t.prov.UnfenceReturned
+		}
+		if err := set(ctx, r, d.DatabaseID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepLost is the record that a database which was lost is closed: it is kept as after any restore in place. That of a tenant that was purged is dropped.
 func keepLost(id string) record {
 	return func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			WITH kept AS (
 			  UPDATE tenantry.swaps SET keep_until = now() + tenantry.setting('retain_replaced')::interval WHERE old_database_id = $1 AND state = 'swapped'
 			)
-			UPDATE tenantry.databases SET state = 'retained' WHERE id = $1 AND state = 'lost'`, id)
+			UPDATE tenantry.databases d
+			SET state = CASE t.state WHEN 'deleted' THEN 'failed' ELSE 'retained' END, tenant_id = CASE t.state WHEN 'deleted' THEN NULL ELSE t.id END
+			FROM tenantry.tenants t
+			WHERE d.id = $1 AND d.state = 'lost' AND t.id = d.tenant_id`, id)
 		return err //nolint:wrapcheck // the caller does
 	}
 }

@@ -53,7 +53,7 @@ func (t *toolbox) restoreInPlace(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
-	tenant, err := t.tenant(ctx, r, tenants.StateActive)
+	tenant, err := t.tenant(ctx, r, tenants.StateActive, tenants.StateSuspended)
 	if err != nil {
 		return done{}, err
 	}
@@ -79,7 +79,7 @@ func (t *toolbox) restoreInPlace(ctx context.Context, r *run) (done, error) {
 		}
 	}
 	atSwapReady.Hit(ctx)
-	if err := t.exchange(ctx, r, s, &result); err != nil {
+	if err := t.exchange(ctx, r, tenant.State, s, &result); err != nil {
 		return done{}, &swapBegunError{err}
 	}
 	return done{result: result, schema: true}, nil
@@ -194,8 +194,9 @@ func (t *toolbox) catchUp(ctx context.Context, r *run, databaseID string) error 
 	return nil
 }
 
-// exchange closes the old database, opens the new one, and lets the tenant live there. It runs to its end, as often as it takes.
-func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped) error {
+// exchange closes the old database, opens the new one, and lets the tenant live there. It runs to its end, as often as it takes. That of a suspended
+// tenant stays closed.
+func (t *toolbox) exchange(ctx context.Context, r *run, state tenants.State, s swap, result *swapped) error {
 	old, err := t.reg.Database(ctx, s.Old)
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 	}
 	// Before the tenant has nothing, it is looked whether there is something for it.
 	if _, err := t.prov.Facts(ctx, s.New); err != nil {
-		return t.ownLost(ctx, r, s, err)
+		return t.ownLost(ctx, r, state, s, err)
 	}
 	begun := time.Now()
 	var seq int64
@@ -225,8 +226,8 @@ func (t *toolbox) exchange(ctx context.Context, r *run, s swap, result *swapped)
 		return err
 	}
 	atSwapClosed.Hit(ctx)
-	if err := t.prov.Unfence(ctx, r, s.New); err != nil {
-		return t.ownLost(ctx, r, s, err)
+	if err := t.letIn(ctx, r, s.New, state); err != nil {
+		return t.ownLost(ctx, r, state, s, err)
 	}
 	atSwapOpen.Hit(ctx)
 	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -263,12 +264,20 @@ func (t *toolbox) closeOld(ctx context.Context, r *run, old tenants.Database, se
 	return false, t.prov.Fence(ctx, r, old.ID, seq)
 }
 
+// letIn lets a tenant's sessions into a database, or none where the tenant is suspended.
+func (t *toolbox) letIn(ctx context.Context, r *run, databaseID string, state tenants.State) error {
+	if state == tenants.StateActive {
+		return t.prov.Unfence(ctx, r, databaseID)
+	}
+	return t.prov.Fence(ctx, r, databaseID, 0)
+}
+
 // ownLost takes a swap back when err is that the node of the database is lost in which the tenant was to live: it lives on where it lived.
-func (t *toolbox) ownLost(ctx context.Context, r *run, s swap, err error) error {
+func (t *toolbox) ownLost(ctx context.Context, r *run, state tenants.State, s swap, err error) error {
 	if !errors.Is(err, tenants.ErrNodeLost) {
 		return err
 	}
-	if err := t.prov.Unfence(ctx, r, s.Old); err != nil && !errors.Is(err, tenants.ErrNodeLost) {
+	if err := t.letIn(ctx, r, s.Old, state); err != nil && !errors.Is(err, tenants.ErrNodeLost) {
 		return err
 	}
 	changeErr := r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -378,7 +387,7 @@ func (t *toolbox) undoRestore(ctx context.Context, r *run) (done, error) {
 	atSwapRow.Hit(ctx)
 	var result swapped
 	atSwapReady.Hit(ctx)
-	if err := t.exchange(ctx, r, s, &result); err != nil {
+	if err := t.exchange(ctx, r, tenant.State, s, &result); err != nil {
 		return done{}, &swapBegunError{err}
 	}
 	return done{result: result, schema: true}, nil

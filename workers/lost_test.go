@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
+	"github.com/avenit/tenantry/migrations/rollout"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/backup"
 	"github.com/avenit/tenantry/tenants/directory"
 	"github.com/avenit/tenantry/workers"
 	"github.com/avenit/tenantry/workers/crash/crashtest"
@@ -222,4 +225,92 @@ func TestNobodyIsSentThere(t *testing.T) {
 	l.Do(t, jobs.Provision{Slug: "elsewhere"})
 	require.Zero(t, scan[int](t, l.Fleet, `SELECT tenantry.refill_warm()`))
 	require.Zero(t, scan[int](t, l.Fleet, `SELECT count(*) FROM tenantry.operations o JOIN tenantry.databases d ON d.id = o.database_id WHERE d.node_id = $1 AND o.finished_at IS NULL`, l.lost.ID))
+}
+
+// TestRolloutPassesLostNodes: tenants whose node is lost are skipped like those that are not active, not put into quarantine, and come along once they live elsewhere.
+func TestRolloutPassesLostNodes(t *testing.T) {
+	t.Parallel()
+	l := newLosing(t, fleettest.SecondServerURL(t), []string{"acme", "beta"}, "acme")
+	ctx := t.Context()
+	l.Do(t, jobs.Provision{Slug: "gamma", Node: "n1"})
+	l.Extend(t, "next", "CREATE TABLE later (a integer)")
+	id, _, err := rollout.Start(ctx, l.Pool, "next", rollout.Selector{}, rollout.Policy{Waves: []float64{100}, Bake: -1, Parallel: 1}, "test")
+	require.NoError(t, err)
+	states := func() map[string]string {
+		t.Helper()
+		members, err := rollout.Members(ctx, l.Pool, id)
+		require.NoError(t, err)
+		of := map[string]string{}
+		for _, m := range members {
+			of[m.Slug] = m.Node + " " + string(m.State)
+		}
+		return of
+	}
+	becomes := func(want map[string]string) {
+		t.Helper()
+		require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Equal(c, want, states()) }, time.Minute, 50*time.Millisecond)
+	}
+	becomes(map[string]string{"acme": "n2 applying", "beta": "n2 pending", "gamma": "n1 applying"})
+	l.lose(t)
+	becomes(map[string]string{"acme": "n2 skipped_inactive", "beta": "n2 skipped_inactive", "gamma": "n1 applying"})
+	require.Zero(t, scan[int](t, l.Fleet, `SELECT count(*) FROM tenantry.quarantines`))
+	l.Do(t, l.restores(t, "acme", "n1"))
+	l.Worker(t) // which applies releases
+	becomes(map[string]string{"acme": "n1 done", "beta": "n2 skipped_inactive", "gamma": "n1 done"})
+}
+
+// TestReturn: what is left of a lost node's work is put right when it comes back. Who was suspended while that was half done is closed; who was restored elsewhere is closed
+// and kept, a suspended one too; and what purged tenants had is dropped, whether they lived there or elsewhere by then, as their certificates have said.
+func TestReturn(t *testing.T) {
+	t.Parallel()
+	slugs := []string{"stays", "half", "asleep", "gone-here", "gone-elsewhere"}
+	l := newLosing(t, fleettest.SecondServerURL(t), slugs, "asleep", "gone-elsewhere")
+	before := map[string]tenants.Tenant{}
+	for _, slug := range slugs {
+		before[slug] = l.Tenant(t, slug)
+	}
+	l.Do(t, jobs.Suspend{Tenant: "asleep"})
+	l.lose(t)
+	// As a suspension and a resumption leave them that got no further.
+	l.exec(t, `UPDATE tenantry.tenants SET state = 'suspended', suspended_at = now() WHERE slug = 'half'`)
+	closed := func(slug string) bool { return !l.opens(t, before[slug].Database) }
+	admin, err := pgx.Connect(t.Context(), fleettest.SecondServerURL(t))
+	require.NoError(t, err)
+	_, err = admin.Exec(t.Context(), "ALTER DATABASE "+tenants.Ident(before["stays"].Database)+" ALLOW_CONNECTIONS false")
+	require.NoError(t, err)
+	require.NoError(t, admin.Close(t.Context()))
+
+	l.Do(t, l.restores(t, "asleep", "n1"))
+	asleep := l.Tenant(t, "asleep")
+	require.Equal(t, tenants.StateSuspended, asleep.State)
+	require.Equal(t, "n1", asleep.Node)
+	require.False(t, scan[bool](t, l.Fleet, `SELECT datallowconn FROM pg_database WHERE datname = $1`, asleep.Database))
+	l.Do(t, l.restores(t, "gone-elsewhere", "n1"))
+	for slug, dropped := range map[string]int{"gone-elsewhere": 1, "gone-here": 0} {
+		l.Do(t, jobs.Purge{Tenant: slug, Confirm: slug})
+		trusted, err := backup.NewCatalog(l.Registry).Trusted(t.Context())
+		require.NoError(t, err)
+		certificate, err := trusted.OpenCertificate("it", []byte(scan[string](t, l.Fleet, `SELECT document FROM tenantry.certificates WHERE tenant_id = $1`, before[slug].ID)))
+		require.NoError(t, err)
+		require.Len(t, certificate.Databases, dropped, slug)
+		require.Contains(t, certificate.Checks, backup.Check{
+			Looked: "database " + before[slug].Database + " of node n2", Found: "not looked at: the node is lost; when it comes back the database is closed, and dropped later",
+		})
+		require.Equal(t, "lost", scan[string](t, l.Fleet, `SELECT state FROM tenantry.databases WHERE name = $1`, before[slug].Database))
+	}
+
+	l.Do(t, jobs.ReturnNode{Node: "n2"})
+	require.True(t, closed("half"))
+	require.True(t, closed("asleep"))
+	require.Equal(t, 3, l.count(t, "stays"))
+	require.Equal(t, 1, scan[int](t, l.Fleet, `SELECT count(*) FROM tenantry.databases d JOIN tenantry.swaps s ON s.old_database_id = d.id WHERE d.state = 'retained' AND s.keep_until > now()`))
+	for _, slug := range []string{"gone-here", "gone-elsewhere"} {
+		require.Eventually(t, func() bool {
+			return scan[string](t, l.Fleet, `SELECT state FROM tenantry.databases WHERE name = $1`, before[slug].Database) == "dropped"
+		}, time.Minute, 100*time.Millisecond, slug)
+	}
+	l.Do(t, jobs.Resume{Tenant: "asleep"})
+	require.Equal(t, 3, l.count(t, "asleep"))
+	l.Do(t, jobs.Resume{Tenant: "half"})
+	require.Equal(t, 3, l.count(t, "half"))
 }

@@ -25,7 +25,7 @@ func (a *app) nodeLost() *cobra.Command {
 		Long: `Says that a node does not come back. Nobody connects to it any more and nothing is asked of its tenants but restoring and purging them; what is under way there fails at once,
 also what hangs on its server, and tenantry tenant url refuses. Then tenantry node restore brings its
 tenants back from their backups, on other nodes. While its server answers that is refused, for its tenants write there: stop the server first. --force does it all the
-same, and what applications that are connected write there from now on is lost. Suspended tenants cannot be restored in place.`,
+same, and what applications that are connected write there from now on is lost.`,
 		Example: "  tenantry node lost eu1 --confirm eu1\n  tenantry node restore eu1 --confirm eu1 --wait",
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := a.registry(c.Context())
@@ -89,7 +89,7 @@ func (a *app) nodeRestore() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use: "restore NAME", Short: "Restore every tenant of a lost node from its newest backup, on other nodes", Args: cobra.ExactArgs(1),
-		Long: `Restores every active tenant that is still on a lost node from its newest backup that has not failed verification: beside, compared with what was dumped, brought to
+		Long: `Restores every tenant that is still on a lost node, active or suspended (it stays that), from its newest backup that has not failed verification: beside, compared with what was dumped, brought to
 the tenant's release; then it lives there. It is made on an active node of the same region, or on --to. --dry-run shows what each tenant would lose. Run again, it goes on with those
 that are left. Exit code 3 when not all could be restored.`,
 		Example: "  tenantry node restore eu1 --dry-run\n  tenantry node restore eu1 --confirm eu1 --wait\n  tenantry node restore eu1 --confirm eu1 --select plan=enterprise --to eu2 --wait",
@@ -159,7 +159,7 @@ func (a *app) stranded(ctx context.Context, reg *tenants.Registry, node tenants.
 		switch {
 		case err != nil:
 			return nil, err
-		case t.State != tenants.StateActive:
+		case t.State != tenants.StateActive && t.State != tenants.StateSuspended:
 			s.Why = "it is " + string(t.State)
 		case !has:
 			s.Why = "it has no backup"

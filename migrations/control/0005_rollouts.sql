@@ -94,7 +94,7 @@ CREATE UNIQUE INDEX quarantines_open ON tenantry.quarantines (tenant_id) WHERE r
 
 -- What decides whether a tenant can be brought to a release, in one place.
 CREATE VIEW tenantry.rollout_candidates AS
-SELECT t.id AS tenant_id, t.slug, t.labels, t.database_id, d.node_id, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AS active,
+SELECT t.id AS tenant_id, t.slug, t.labels, t.database_id, d.node_id, n.name AS node, r.name AS release, r.seq AS release_seq, t.state = 'active' AND n.state <> 'lost' AS active,
        coalesce(pr.seq, 9223372036854775807) AS pinned_seq, coalesce(p.reason, '') AS pin_reason,
        EXISTS (SELECT FROM tenantry.quarantines q WHERE q.tenant_id = t.id AND q.released_at IS NULL) AS quarantined,
        coalesce(s.bytes, 0) AS bytes -- 0 where nobody has looked
@@ -214,10 +214,10 @@ BEGIN
     UPDATE tenantry.rollout_members m
     SET state = CASE WHEN o.state = 'succeeded' THEN 'done'
                      WHEN o.state = 'cancelled' AND m.failure IS NULL THEN 'waived'
-                     WHEN o.error ->> 'code' = 'tenant_state' THEN 'skipped_inactive' -- suspended before its turn came
+                     WHEN o.error ->> 'code' IN ('tenant_state', 'node_lost') THEN 'skipped_inactive' -- suspended before its turn came, or without a server
                      ELSE 'failed' END,
         failure = CASE WHEN o.state <> 'succeeded' THEN coalesce(m.failure, o.error) END,
-        counted = (o.state = 'failed' AND o.error ->> 'code' IS DISTINCT FROM 'tenant_state') OR m.failure IS NOT NULL,
+        counted = (o.state = 'failed' AND coalesce(o.error ->> 'code', '') NOT IN ('tenant_state', 'node_lost')) OR m.failure IS NOT NULL,
         ended_at = o.finished_at
     FROM tenantry.operations o
     WHERE m.rollout_id = p_id AND m.state = 'applying' AND o.id = m.operation_id AND o.finished_at IS NOT NULL
@@ -312,7 +312,7 @@ BEGIN
   )
   INSERT INTO tenantry.rollout_members (rollout_id, tenant_id, node_id, wave, position, state, from_release)
   SELECT p_id, late.tenant_id, late.node_id, late.wave, 1000000, 'pending', late.from_release FROM late
-  ON CONFLICT (rollout_id, tenant_id) DO UPDATE SET state = 'pending', wave = excluded.wave, ended_at = NULL;
+  ON CONFLICT (rollout_id, tenant_id) DO UPDATE SET state = 'pending', wave = excluded.wave, node_id = excluded.node_id, ended_at = NULL;
   GET DIAGNOSTICS v_taken = ROW_COUNT;
   RETURN v_taken;
 END

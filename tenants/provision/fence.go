@@ -32,6 +32,24 @@ func (p *Provisioner) Fence(ctx context.Context, run Run, databaseID string, seq
 	return p.fenceOn(ctx, run, node, db, seq)
 }
 
+// UnfenceReturned is [Provisioner.Unfence] for a node that is lost, and whose server is there again, where the database is closed.
+func (p *Provisioner) UnfenceReturned(ctx context.Context, run Run, databaseID string) error {
+	db, node, err := p.place(ctx, databaseID)
+	if err != nil {
+		return err
+	}
+	session, err := p.admin.Session(ctx, returned(node), run, db.Name)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	e, err := session.entry(ctx, db.Name)
+	if err != nil || !e.exists || e.invalid || e.connectable {
+		return err
+	}
+	return p.unfence(ctx, session, db)
+}
+
 // FenceReturned is [Provisioner.Fence] for a node that is lost, and whose server is there again.
 func (p *Provisioner) FenceReturned(ctx context.Context, run Run, databaseID string) error {
 	db, node, err := p.place(ctx, databaseID)
@@ -123,6 +141,10 @@ func (p *Provisioner) Unfence(ctx context.Context, run Run, databaseID string) e
 		return err
 	}
 	defer session.Close()
+	return p.unfence(ctx, session, db)
+}
+
+func (p *Provisioner) unfence(ctx context.Context, session *Session, db tenants.Database) error {
 	atUnfenceBefore.Hit(ctx)
 	if err := session.Exec(ctx, "ALTER DATABASE "+tenants.Ident(db.Name)+" ALLOW_CONNECTIONS true"); err != nil {
 		return fmt.Errorf("open database: %w", err)
