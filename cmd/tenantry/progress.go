@@ -65,6 +65,7 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	total    int
+	begun    time.Time
 
 	mu   sync.Mutex
 	last map[string]string
@@ -75,7 +76,7 @@ type progress struct {
 
 func newProgress(w io.Writer, total int) *progress {
 	f, ok := w.(*os.File)
-	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), total: total, last: map[string]string{}, ops: map[string]jobs.Operation{}}
+	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), total: total, begun: time.Now(), last: map[string]string{}, ops: map[string]jobs.Operation{}}
 }
 
 func (p *progress) update(op jobs.Operation) {
@@ -87,21 +88,58 @@ func (p *progress) update(op jobs.Operation) {
 		return
 	}
 	p.last[op.ID] = text
-	if !p.terminal {
-		_, _ = fmt.Fprintln(p.w, text)
-		return
-	}
-	if p.total == 1 {
+	s := p.score()
+	switch {
+	case p.terminal && p.total == 1:
 		p.draw(bar(op.Progress.Done, op.Progress.Total) + " " + text)
-		return
+	case p.terminal:
+		p.draw(bar(int64(s.ended), int64(s.total)) + " " + s.line(time.Since(p.begun)) + "  " + text)
+	case p.total > 1 && settled(op):
+		_, _ = fmt.Fprintf(p.w, "%s (%s)\n", text, s.line(time.Since(p.begun)))
+	default:
+		_, _ = fmt.Fprintln(p.w, text)
 	}
-	var ended int64
-	for _, o := range p.ops {
-		if settled(o) {
-			ended++
+}
+
+// score is how far several operations are.
+type score struct {
+	total, ended, failed int
+	// already had ended when they were first looked at: they say nothing of the pace.
+	already int
+}
+
+func (p *progress) score() score {
+	s := score{total: p.total}
+	for _, op := range p.ops {
+		if !settled(op) {
+			continue
+		}
+		s.ended++
+		if op.State != jobs.StateSucceeded {
+			s.failed++
+		}
+		if op.FinishedAt != nil && op.FinishedAt.Before(p.begun) {
+			s.already++
 		}
 	}
-	p.draw(fmt.Sprintf("%s %d of %d  %s", bar(ended, int64(p.total)), ended, p.total, text))
+	return s
+}
+
+// line says how far it is after some time, how fast, and how long the rest takes when it goes on like that.
+func (s score) line(after time.Duration) string {
+	text := fmt.Sprintf("%d of %d", s.ended, s.total)
+	if s.failed > 0 {
+		text += fmt.Sprintf(", %d failed", s.failed)
+	}
+	now := s.ended - s.already
+	if now == 0 || after <= 0 {
+		return text
+	}
+	text += fmt.Sprintf(", %.1f a minute", float64(now)/after.Minutes())
+	if s.ended < s.total {
+		text += ", " + (after * time.Duration(s.total-s.ended) / time.Duration(now)).Round(time.Second).String() + " left"
+	}
+	return text
 }
 
 // away says once that the control database does not answer.
@@ -203,6 +241,9 @@ func (a *app) settleUp(ctx context.Context, client *jobs.Client, ids []string, f
 	if err != nil && ctx.Err() == nil && wait.Err() != nil {
 		return a.timedOut(ctx, client, ops, w.timeout)
 	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("no longer watched; the work goes on: tenantry op watch %s%s", few(ids), more(len(ids)))
+	}
 	if err != nil {
 		return err
 	}
@@ -224,7 +265,6 @@ func (a *app) settleUp(ctx context.Context, client *jobs.Client, ids []string, f
 
 // timedOut tells how far operations are that have not all ended in time.
 func (a *app) timedOut(ctx context.Context, client *jobs.Client, ops []jobs.Operation, after time.Duration) error {
-	const most = 5
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var open []string
@@ -249,14 +289,22 @@ func (a *app) timedOut(ctx context.Context, client *jobs.Client, ops []jobs.Oper
 			return err
 		}
 	}
-	more := ""
-	if n := len(open) - most; n > 0 {
-		open, more = open[:most], fmt.Sprintf(" (and %d more)", n)
-	}
 	if len(open) == 0 {
 		return &codeError{exitTimeout, fmt.Errorf("all have ended, the last of them just after %s: see tenantry op list", after)}
 	}
-	return &codeError{exitTimeout, fmt.Errorf("not ended after %s; the work goes on: tenantry op watch %s%s", after, strings.Join(open, " "), more)}
+	return &codeError{exitTimeout, fmt.Errorf("not ended after %s; the work goes on: tenantry op watch %s%s", after, few(open), more(len(open)))}
+}
+
+// mostNamed is how many operations a message names.
+const mostNamed = 5
+
+func few(ids []string) string { return strings.Join(ids[:min(len(ids), mostNamed)], " ") }
+
+func more(n int) string {
+	if n <= mostNamed {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", n-mostNamed)
 }
 
 // settled says that nothing happens to an operation any more unless a person decides.

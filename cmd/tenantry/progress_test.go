@@ -99,3 +99,45 @@ func (b *safeBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+// TestScore: how far several operations are, how fast, and how long the rest takes.
+func TestScore(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		score score
+		after time.Duration
+		want  string
+	}{
+		{score{total: 50}, time.Second, "0 of 50"},
+		{score{total: 50, ended: 10}, time.Minute, "10 of 50, 10.0 a minute, 4m0s left"},
+		{score{total: 50, ended: 10, failed: 1}, 30 * time.Second, "10 of 50, 1 failed, 20.0 a minute, 2m0s left"},
+		// Watched once more: those that had ended say nothing of the pace.
+		{score{total: 50, ended: 30, already: 30}, time.Minute, "30 of 50"},
+		{score{total: 50, ended: 40, already: 30}, time.Minute, "40 of 50, 10.0 a minute, 1m0s left"},
+		{score{total: 50, ended: 50}, 5 * time.Minute, "50 of 50, 10.0 a minute"},
+	}
+	for _, c := range cases {
+		require.Equal(t, c.want, c.score.line(c.after))
+	}
+}
+
+// TestProgressCounts: beside a terminal the line of an operation that ends says how far all are.
+func TestProgressCounts(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := newProgress(&out, 2)
+	long := p.begun.Add(-time.Hour)
+	for _, op := range []jobs.Operation{
+		{ID: "op_1", Kind: "k", State: jobs.StateRunning},
+		{ID: "op_1", Kind: "k", State: jobs.StateSucceeded, FinishedAt: &long},
+		{ID: "op_2", Kind: "k", State: jobs.StateParked},
+		{ID: "op_2", Kind: "k", State: jobs.StateParked},
+	} {
+		p.update(op)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 3)
+	require.Equal(t, "op_1 k running", lines[0])
+	require.Equal(t, "op_1 k succeeded (1 of 2)", lines[1])
+	require.Contains(t, lines[2], "op_2 k parked (2 of 2, 1 failed, ")
+}

@@ -91,6 +91,15 @@ func backupKinds() []kind {
 			},
 			tenant: tenants.StateActive, database: "assigned", after: replaced,
 		},
+		{ // in place, of a tenant whose node is lost
+			name: "rescue", points: passing(pointsOfChange, pointsOfRoles, pointsOfEmpty, pointsOfData, []string{"swap.row.after", "swap.updated", "swap.ready", "swap.closed"},
+				pointsOfUnfence, []string{"swap.open", "swap.swapped"}, pointsOfEnd), need: needLost,
+			ask: func(t *testing.T, s *crashtest.Scene, name, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.RestoreInPlace{Tenant: name, Backup: backupOf(t, s, name), Confirm: name})
+			},
+			tenant: tenants.StateActive, database: "assigned", after: rescued,
+		},
 		{
 			name: "undo", points: passing(pointsOfChange, []string{"swap.row.after", "swap.ready"}, pointsOfFence, []string{"swap.closed"}, pointsOfUnfence,
 				[]string{"swap.open", "swap.swapped"}, pointsOfEnd), need: needReplaced,
@@ -201,6 +210,29 @@ func needReplaced(t *testing.T, s *crashtest.Scene, names []string) {
 	all(t, s, names, func(name string) string {
 		return s.Fleet.Submit(t, jobs.RestoreInPlace{Tenant: name, Backup: backupOf(t, s, name), Confirm: name})
 	})
+}
+
+// needLost makes tenants with a backup each, on a node that is lost then.
+func needLost(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	noVerifying(t, s)
+	lost := s.Fleet.NodeAt(t, fleettest.SecondServerURL(t), "lost")
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Provision{Slug: name, Node: lost.Name}) })
+	all(t, s, names, func(name string) string { return s.Fleet.Submit(t, jobs.Backup{Tenant: name}) })
+	_, err := s.Fleet.Registry.LoseNode(t.Context(), lost.ID)
+	require.NoError(t, err)
+}
+
+// rescued looks that the tenant lives on the scene's node, which lets it in, and that nobody believes to know what it had.
+func rescued(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	require.Equal(t, s.Node.Name, s.Fleet.Tenant(t, name).Node)
+	_, err := s.Fleet.Connect(t, name, tenants.RoleApp).Exec(t.Context(), `INSERT INTO customers (name, email) VALUES ('x', 'x@example.com')`)
+	require.NoError(t, err)
+	require.Equal(t, 1, value[int](t, s, `
+		SELECT count(*) FROM tenantry.swaps w JOIN tenantry.databases d ON d.id = w.old_database_id JOIN tenantry.tenants t ON t.id = w.tenant_id
+		WHERE t.slug = $1 AND d.state = 'lost' AND w.keep_until IS NULL`, name))
+	require.Equal(t, 1, value[int](t, s, `SELECT count(*) FROM tenantry.databases d JOIN tenantry.tenants t ON t.id = d.tenant_id WHERE t.slug = $1 AND d.state <> 'lost'`, name))
 }
 
 // replaced looks that the tenant lives in another database than the operation was asked about, which lets it in, and that the old one is closed.

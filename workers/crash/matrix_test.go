@@ -58,6 +58,7 @@ var dangerous = []cell{
 	{"expire", "expire.manifest.after"},
 	{"in-place", "swap.closed"},
 	{"undo", "swap.open"},
+	{"rescue", "swap.closed"},
 	{"look", "look.rows.within"},
 	{"look", "look.committed"},
 	{"export", "export.rows.within"},
