@@ -2,11 +2,11 @@ package workers_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
@@ -199,7 +199,9 @@ func TestNobodyIsSentThere(t *testing.T) {
 	ctx := t.Context()
 	_, err := l.Registry.ChangeNode(ctx, l.lost.ID, tenants.NodeChange{WarmTarget: new(1)})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return scan[int](t, l.Fleet, `SELECT count(*) FROM tenantry.databases WHERE state = 'warm'`) == 1 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return scan[int](t, l.Fleet, `SELECT count(*) FROM tenantry.databases WHERE state = 'warm'`) == 1
+	}, time.Minute, 50*time.Millisecond)
 	l.lose(t)
 	l.Extend(t, "next", "CREATE TABLE later (a integer)") // the warm one is of an old release now
 	_, err = directory.New(l.Registry, tenants.RoleApp).Resolve(ctx, l.Tenant(t, "acme").ID)
@@ -248,7 +250,7 @@ func TestRolloutPassesLostNodes(t *testing.T) {
 	}
 	becomes := func(want map[string]string) {
 		t.Helper()
-		require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Equal(c, want, states()) }, time.Minute, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return maps.Equal(want, states()) }, time.Minute, 50*time.Millisecond, "%v", want)
 	}
 	becomes(map[string]string{"acme": "n2 applying", "beta": "n2 pending", "gamma": "n1 applying"})
 	l.lose(t)

@@ -29,8 +29,8 @@ var (
 	tenantsDesc = desc("tenants",
 		"Tenants by state, those deleted for good not counted."+everyProcess, "state")
 	nodeInfoDesc = desc("node_info",
-		"Always 1: a node (a PostgreSQL server of the fleet), its region, and its state: adding, active (takes new tenants) or "+
-			"draining."+everyProcess, "node", "region", "state")
+		"Always 1: a node (a PostgreSQL server of the fleet), its region, and its state: adding, active (takes new tenants), draining or "+
+			"lost."+everyProcess, "node", "region", "state")
 	nodeBudgetDesc = desc("node_connections_budget",
 		"Connections that all workers together may have to a node."+everyProcess, "node")
 	nodeDatabasesDesc = desc("node_databases",
