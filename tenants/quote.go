@@ -20,3 +20,21 @@ func Literal(value string) string {
 	}
 	return quoted
 }
+
+// CopyNull is how COPY writes NULL in its text format.
+const CopyNull = `\N`
+
+// AppendCopy appends a byte of a value as COPY reads it in its text format.
+func AppendCopy(out []byte, b byte) []byte {
+	switch b {
+	case '\\':
+		return append(out, '\\', '\\')
+	case '\n':
+		return append(out, '\\', 'n')
+	case '\r':
+		return append(out, '\\', 'r')
+	case '\t':
+		return append(out, '\\', 't')
+	}
+	return append(out, b)
+}

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/backup/pgtools"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -118,16 +117,7 @@ func TestBackupRoundTrip(t *testing.T) {
 		t.Run(fix.name, func(t *testing.T) {
 			t.Parallel()
 			slug := fmt.Sprintf("fix-%d", i)
-			f.Do(t, jobs.Provision{Slug: slug})
-			if fix.owner != "" {
-				conn := f.Connect(t, slug, tenants.RoleMigrator)
-				_, err := conn.PgConn().Exec(t.Context(), "SET ROLE "+f.Tenant(t, slug).Database+"_owner;"+fix.owner).ReadAll()
-				require.NoError(t, err)
-			}
-			if fix.app != "" {
-				_, err := f.Connect(t, slug, tenants.RoleApp).PgConn().Exec(t.Context(), fix.app).ReadAll()
-				require.NoError(t, err)
-			}
+			makeFixture(t, f, slug, fix)
 			f.Do(t, jobs.Backup{Tenant: slug})
 			made := scan[string](t, f, `SELECT max(id) FROM tenantry.backups WHERE tenant_id = $1`, f.Tenant(t, slug).ID)
 			f.Do(t, jobs.VerifyBackup{Backup: made})

@@ -106,7 +106,7 @@ func TestUnchangedTenantsAreCovered(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	require.NoError(t, os.Rename(files[0], files[0]+".away"))
-	require.Contains(t, cover(t, f), "not in the store any more")
+	require.Contains(t, cover(t, f), "is not in the store")
 	require.NoError(t, os.Rename(files[0]+".away", files[0]))
 	require.Empty(t, cover(t, f))
 	execControl(t, f, `UPDATE tenantry.settings SET value = '"0"' WHERE key = 'backup_unchanged'`)

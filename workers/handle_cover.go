@@ -66,9 +66,20 @@ func (t *toolbox) coverBackups(ctx context.Context, r *run) (done, error) {
 		why := "its newest backup is not verified, older than the setting backup_unchanged, in another store, or of another database"
 		return done{result: covered{Changed: []changed{{tenant.Slug, why}}}}, nil
 	}
+	slugs := make([]string, len(bases))
+	for i, b := range bases {
+		slugs[i] = b.Tenant
+	}
+	homes, err := t.reg.Homes(ctx, tenants.TenantFilter{Slugs: slugs}, tenants.RoleMigrator)
+	if err != nil {
+		return done{}, err
+	}
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
-	c := coverer{toolbox: t, run: r, store: store, result: covered{Tenants: len(bases), Changed: []changed{}}, progress: progress}
+	c := coverer{toolbox: t, run: r, store: store, homes: map[string]tenants.HomeOf{}, result: covered{Tenants: len(bases), Changed: []changed{}}, progress: progress}
+	for _, h := range homes {
+		c.homes[h.DatabaseID] = h
+	}
 	byNode := map[string][]backup.Base{}
 	for _, b := range bases {
 		byNode[b.NodeID] = append(byNode[b.NodeID], b)
@@ -89,6 +100,7 @@ type coverer struct {
 
 	run      *run
 	store    *backup.Store
+	homes    map[string]tenants.HomeOf // by the database's id
 	progress func(done, total int64, what string)
 
 	mu     sync.Mutex
@@ -172,7 +184,7 @@ func (c *coverer) cover(ctx context.Context, list []backup.Covered) error {
 		group.Go(func() error {
 			why, err := c.sequencesChanged(within, b.Base)
 			if err == nil && why == "" {
-				why, err = b.There(within, c.store)
+				err = b.There(within, c.store)
 			}
 			if within.Err() != nil {
 				return err
@@ -217,12 +229,12 @@ func (c *coverer) sequencesChanged(ctx context.Context, b backup.Base) (string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	home, err := c.reg.Home(ctx, b.TenantID, tenants.RoleMigrator)
-	if err != nil {
-		return "", err
-	}
-	if home.DatabaseID != b.DatabaseID {
+	home, there := c.homes[b.DatabaseID]
+	if !there {
 		return "it lives in another database by now", nil
+	}
+	if home.Err != nil {
+		return "", home.Err
 	}
 	conn, err := c.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, c.run)
 	if err != nil {

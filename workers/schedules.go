@@ -120,11 +120,8 @@ func noteSlot(ctx context.Context, tx pgx.Tx, s schedule, slot, next time.Time) 
 	if next.IsZero() {
 		next = s.Now.AddDate(1, 0, 0) // never; looked at again in a year
 	}
-	sql := `UPDATE tenantry.schedules SET slot = $2, next_at = $3 WHERE name = $1`
-	if s.Kind != nil {
-		sql = `UPDATE tenantry.schedules SET slot = $2, next_at = $3, error = '' WHERE name = $1`
-	}
-	_, err := tx.Exec(ctx, sql, s.Name, slot, next)
+	// A chore's error is that of its last time.
+	_, err := tx.Exec(ctx, `UPDATE tenantry.schedules SET slot = $2, next_at = $3, error = CASE WHEN kind IS NULL THEN error ELSE '' END WHERE name = $1`, s.Name, slot, next)
 	return err //nolint:wrapcheck // wrapped by the caller
 }
 

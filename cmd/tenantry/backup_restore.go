@@ -158,10 +158,11 @@ func (a *app) backupBefore(ctx context.Context, tenant, at string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	b, found, err := catalog.Before(ctx, t.ID, when)
+	newest, err := catalog.Before(ctx, []string{t.ID}, when)
 	if err != nil {
 		return "", err
 	}
+	b, found := newest[t.ID]
 	if !found {
 		return "", fmt.Errorf("tenant %s has no backup that was taken before %s: see tenantry backup list %s", t.Slug, when.UTC().Format(time.RFC3339), t.Slug)
 	}

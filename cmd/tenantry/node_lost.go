@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,11 +74,10 @@ func answers(ctx context.Context, reg *tenants.Registry, node tenants.Node) bool
 
 // stranded is a tenant on a lost node, and what it can be restored from.
 type stranded struct {
-	Tenant   string      `json:"tenant"`
-	ID       string      `json:"tenant_id"`
-	Database string      `json:"database_id"`   // on the lost node
-	Backup   *backup.Row `json:"backup"`        // nil: it has none
-	Why      string      `json:"why,omitempty"` // it is not restored
+	backup.Stranded
+
+	Backup *backup.Row `json:"backup"`        // nil: it has none
+	Why    string      `json:"why,omitempty"` // it is not restored
 }
 
 func (a *app) nodeRestore() *cobra.Command {
@@ -119,7 +117,7 @@ that are left. Exit code 3 when not all could be restored.`,
 			if dryRun {
 				return nil
 			}
-			return a.restoreStranded(c.Context(), node, list, to, w)
+			return a.restoreStranded(c.Context(), list, to, w)
 		},
 	}
 	f := c.Flags()
@@ -143,30 +141,31 @@ func (a *app) stranded(ctx context.Context, reg *tenants.Registry, node tenants.
 	if err != nil {
 		return nil, err
 	}
-	found, err := reg.Tenants(ctx, tenants.TenantFilter{Node: node.Name, Labels: selected})
+	catalog := backup.NewCatalog(reg)
+	found, err := catalog.Stranded(ctx, node.ID, selected)
 	if err != nil {
 		return nil, err
 	}
-	catalog := backup.NewCatalog(reg)
-	list := []stranded{}
-	for _, t := range found {
-		db, err := reg.DatabaseOf(ctx, t.ID)
-		if err != nil {
-			return nil, err
-		}
-		s := stranded{Tenant: t.Slug, ID: t.ID, Database: db.ID}
-		b, has, err := catalog.Before(ctx, t.ID, when)
+	ids := make([]string, len(found))
+	for i, t := range found {
+		ids[i] = t.TenantID
+	}
+	newest, err := catalog.Before(ctx, ids, when)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]stranded, len(found))
+	for i, t := range found {
+		list[i].Stranded = t
+		b, has := newest[t.TenantID]
 		switch {
-		case err != nil:
-			return nil, err
 		case t.State != tenants.StateActive && t.State != tenants.StateSuspended:
-			s.Why = "it is " + string(t.State)
+			list[i].Why = "it is " + string(t.State)
 		case !has:
-			s.Why = "it has no backup"
+			list[i].Why = "it has no backup"
 		default:
-			s.Backup = &b
+			list[i].Backup = &b
 		}
-		list = append(list, s)
 	}
 	return list, nil
 }
@@ -183,7 +182,7 @@ func (a *app) printStranded(list []stranded) {
 }
 
 // restoreStranded asks for the restores, once each however often and by how many people it is run, and follows them.
-func (a *app) restoreStranded(ctx context.Context, node tenants.Node, list []stranded, to string, w waiting) error {
+func (a *app) restoreStranded(ctx context.Context, list []stranded, to string, w waiting) error {
 	client, err := a.jobs(ctx)
 	if err != nil {
 		return err
@@ -196,7 +195,7 @@ func (a *app) restoreStranded(ctx context.Context, node tenants.Node, list []str
 			_, _ = fmt.Fprintf(a.err, "tenantry: tenant %s is not restored: %s\n", s.Tenant, s.Why)
 			continue
 		}
-		id, err := a.restoreLost(ctx, client, node, s, to)
+		id, err := a.restoreLost(ctx, client, s, to)
 		if err != nil {
 			if _, refused := errors.AsType[*jobs.Error](err); !refused {
 				return err
@@ -210,22 +209,10 @@ func (a *app) restoreStranded(ctx context.Context, node tenants.Node, list []str
 	return a.settleUp(ctx, client, ids, failed, w)
 }
 
-// restoreLost asks for the restore of a tenant, once for this loss of its database; after one that failed, for another.
-func (a *app) restoreLost(ctx context.Context, client *jobs.Client, node tenants.Node, s stranded, to string) (string, error) {
-	prefix := fmt.Sprintf("lost/%s/%d/", s.Database, deref(node.LostAt).UnixMicro())
-	pool, err := a.control(ctx)
-	if err != nil {
-		return "", err
-	}
-	var failed int
-	err = pool.QueryRow(ctx, `
-		SELECT count(*) FROM tenantry.operations
-		WHERE kind = 'restore_in_place' AND tenant_id = $1 AND starts_with(idempotency_key, $2) AND state IN ('failed', 'cancelled')`, s.ID, prefix).Scan(&failed)
-	if err != nil {
-		return "", fmt.Errorf("look for earlier restores: %w", err)
-	}
-	id, err := client.Submit(ctx, jobs.RestoreInPlace{Tenant: s.ID, Backup: s.Backup.ID, Confirm: s.Tenant, Node: to, Lost: s.Database},
-		&jobs.Options{IdempotencyKey: prefix + strconv.Itoa(failed), RequestedBy: a.requester()})
+// restoreLost asks for the restore of a tenant; one that is parked goes on.
+func (a *app) restoreLost(ctx context.Context, client *jobs.Client, s stranded, to string) (string, error) {
+	id, err := client.Submit(ctx, jobs.RestoreInPlace{Tenant: s.TenantID, Backup: s.Backup.ID, Confirm: s.Tenant, Node: to, Lost: s.DatabaseID},
+		&jobs.Options{IdempotencyKey: s.Key, RequestedBy: a.requester()})
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -185,24 +186,27 @@ func compareTables(ctx context.Context, conn *pgx.Conn, tables []Table, progress
 	return found, nil
 }
 
+// compareSequences looks where sequences stand, in one round trip for some hundred.
 func compareSequences(ctx context.Context, conn *pgx.Conn, want []Sequence) ([]Difference, error) {
 	var found []Difference
-	for len(want) > 0 {
-		now := want[:min(counted, len(want))]
-		want = want[len(now):]
-		batch := &pgx.Batch{}
-		for _, w := range now {
-			batch.Queue("SELECT last_value, is_called FROM " + w.Name).QueryRow(func(row pgx.Row) error {
-				got := Sequence{Name: w.Name}
-				err := row.Scan(&got.Last, &got.Begun)
-				if err == nil && got != w {
-					found = append(found, Difference{What: "sequence " + w.Name, Want: w.text(), Got: got.text()})
-				}
-				return err //nolint:wrapcheck // wrapped below
-			})
+	for now := range slices.Chunk(want, counted) {
+		sql := make([]string, len(now))
+		for i, w := range now {
+			sql[i] = "SELECT last_value, is_called FROM " + w.Name
 		}
-		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		results, err := conn.PgConn().Exec(ctx, strings.Join(sql, ";")).ReadAll()
+		if err != nil {
 			return nil, fmt.Errorf("compare sequences: %w", err)
+		}
+		for i, w := range now {
+			got := Sequence{Name: w.Name}
+			row := results[i].Rows[0] // a sequence has one row
+			if got.Last, err = strconv.ParseInt(string(row[0]), 10, 64); err != nil {
+				return nil, fmt.Errorf("compare sequences: %s: %w", w.Name, err)
+			}
+			if got.Begun = string(row[1]) == "t"; got != w {
+				found = append(found, Difference{What: "sequence " + w.Name, Want: w.text(), Got: got.text()})
+			}
 		}
 	}
 	return found, nil

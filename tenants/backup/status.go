@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/avenit/tenantry/tenants"
 )
 
 // Status is how a tenant stands with its backups.
@@ -63,18 +65,58 @@ func (c *Catalog) Status(ctx context.Context, tenantID string) ([]Status, error)
 	return list, wrap("read status of backups", err)
 }
 
-// Before finds the newest backup of a tenant that was taken before a time and has not failed. found is false where there is none.
-func (c *Catalog) Before(ctx context.Context, tenantID string, at time.Time) (row Row, found bool, err error) {
-	list, err := c.List(ctx, Filter{Tenant: tenantID})
+// Before finds the newest backup of each of some tenants, by their ids, that was taken before a time and has not failed. Those that have none are left out.
+func (c *Catalog) Before(ctx context.Context, tenantIDs []string, at time.Time) (map[string]Row, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	rows, err := c.pool.Query(ctx, `
+		SELECT DISTINCT ON (b.tenant_id) `+rowColumns+`, NULL::jsonb AS manifest
+		FROM tenantry.backups b
+		JOIN tenantry.tenants t ON t.id = b.tenant_id
+		WHERE b.tenant_id = ANY ($1) AND b.state = 'complete' AND b.outcome <> 'failed' AND b.taken_at <= $2
+		ORDER BY b.tenant_id, b.taken_at DESC, b.id DESC`, tenantIDs, at)
 	if err != nil {
-		return row, false, err
+		return nil, fmt.Errorf("find newest backups: %w", err)
 	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Row])
+	found := make(map[string]Row, len(list))
 	for _, b := range list {
-		if !b.TakenAt.After(at) && b.Outcome != "failed" {
-			return b, true, nil
-		}
+		found[b.TenantID] = b
 	}
-	return row, false, nil
+	return found, wrap("find newest backups", err)
+}
+
+// Stranded is a tenant that lives on a lost node.
+type Stranded struct {
+	TenantID   string        `json:"tenant_id"`
+	Tenant     string        `json:"tenant"`
+	State      tenants.State `json:"state"`
+	DatabaseID string        `json:"database_id"` // on the lost node
+	// Key is the idempotency key of its restore: one for this loss of its database, and after one that failed another.
+	Key string `json:"-"`
+}
+
+const strandedSQL = `
+SELECT t.id, t.slug, t.state, t.database_id, p.prefix || (
+         SELECT count(*) FROM tenantry.operations o
+         WHERE o.kind = 'restore_in_place' AND o.tenant_id = t.id AND starts_with(o.idempotency_key, p.prefix) AND o.state IN ('failed', 'cancelled'))
+FROM tenantry.nodes n
+JOIN tenantry.databases d ON d.node_id = n.id
+JOIN tenantry.tenants t ON t.database_id = d.id
+CROSS JOIN LATERAL (SELECT format('lost/%s/%s/', d.id, (extract(epoch FROM n.lost_at) * 1000000)::bigint) AS prefix) p
+WHERE n.id = $1 AND n.state = 'lost' AND t.state <> 'deleted' AND t.labels @> $2
+ORDER BY t.slug`
+
+// Stranded lists the tenants that live on a lost node and have some labels, by slug.
+func (c *Catalog) Stranded(ctx context.Context, nodeID string, labels map[string]string) ([]Stranded, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	rows, err := c.pool.Query(ctx, strandedSQL, nodeID, labels)
+	if err != nil {
+		return nil, fmt.Errorf("list who lives on the lost node: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Stranded])
+	return list, wrap("list who lives on the lost node", err)
 }
 
 // Hold keeps a backup whatever retention says.

@@ -2,11 +2,8 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,26 +31,16 @@ func (e Evidence) Changed(now tenants.Counters, settings []string) string {
 	return ""
 }
 
-// SequencesChanged says which sequence does not stand where it did, in words; "" is none. conn is a session that may become the owner. It takes one round trip for
-// some hundred sequences.
+// SequencesChanged says which sequence does not stand where it did, in words; "" is none. conn is a session that may become the owner.
 func (e Evidence) SequencesChanged(ctx context.Context, conn *pgx.Conn, owner string) (string, error) {
-	for list := range slices.Chunk(e.Sequences, counted) {
-		sql := []string{"SET ROLE " + tenants.Ident(owner)}
-		for _, s := range list {
-			sql = append(sql, "SELECT last_value, is_called FROM "+s.Name)
-		}
-		results, err := conn.PgConn().Exec(ctx, strings.Join(sql, ";")).ReadAll()
-		if err != nil {
-			return "", fmt.Errorf("look at sequences: %w", err)
-		}
-		for i, s := range list {
-			rows := results[i+1].Rows
-			if len(rows) != 1 || string(rows[0][0]) != strconv.FormatInt(s.Last, 10) || (string(rows[0][1]) == "t") != s.Begun {
-				return "sequence " + s.Name + " does not stand where it did", nil
-			}
-		}
+	if _, err := conn.PgConn().Exec(ctx, "SET ROLE "+tenants.Ident(owner)).ReadAll(); err != nil {
+		return "", fmt.Errorf("become the owner: %w", err)
 	}
-	return "", nil
+	found, err := compareSequences(ctx, conn, e.Sequences)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].String(), nil
 }
 
 // Base is a backup that may stand for a tenant that has not changed since.
@@ -66,27 +53,15 @@ type Base struct {
 	Database   string // its name
 	NodeID     string
 	Evidence   *Evidence // nil is none
-	Data       string    // the key of the object with its rows
-	Bytes      int64     // of that
+	Data       Object    // the one with its rows, as far as it is looked for
 }
 
-// There looks whether the backup's rows lie in the store, in their size; why says in words what is not so.
-func (b Base) There(ctx context.Context, store *Store) (why string, err error) {
-	n, err := store.Size(ctx, b.Data)
-	switch {
-	case errors.Is(err, ErrNotThere):
-		return "its newest backup is not in the store any more", nil
-	case err != nil:
-		return "", err
-	case n != b.Bytes:
-		return "its newest backup is not in the store as it was written", nil
-	}
-	return "", nil
-}
+// There is an error when the backup's rows do not lie in the store, in their size, or when that cannot be known.
+func (b Base) There(ctx context.Context, store *Store) error { return store.check(ctx, b.Data) }
 
 // The newest backup, and it is verified. A database that was not the tenant's in between says nothing of that time.
 const basesSQL = `
-SELECT b.id, b.taken_at, t.id, t.slug, d.id, d.name, d.node_id, b.evidence, b.manifest -> 'data' ->> 'key', (b.manifest -> 'data' ->> 'bytes')::bigint
+SELECT b.id, b.taken_at, t.id, t.slug, d.id, d.name, d.node_id, b.evidence, b.manifest -> 'data'
 FROM tenantry.tenants t
 JOIN tenantry.databases d ON d.id = t.database_id
 CROSS JOIN LATERAL (

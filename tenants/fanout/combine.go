@@ -133,23 +133,14 @@ func (c *Combiner) flush(ctx context.Context) error {
 // copyText writes a value in COPY's text format.
 func copyText(to *bytes.Buffer, value []byte) {
 	if value == nil {
-		to.WriteString(`\N`)
+		to.WriteString(tenants.CopyNull)
 		return
 	}
+	out := to.AvailableBuffer()
 	for _, b := range value {
-		switch b {
-		case '\\':
-			to.WriteString(`\\`)
-		case '\n':
-			to.WriteString(`\n`)
-		case '\r':
-			to.WriteString(`\r`)
-		case '\t':
-			to.WriteString(`\t`)
-		default:
-			to.WriteByte(b)
-		}
+		out = tenants.AppendCopy(out, b)
 	}
+	to.Write(out)
 }
 
 // Combined is what came of a combination: a value for each column, as PostgreSQL writes it as JSON. Without rows the columns are not known.

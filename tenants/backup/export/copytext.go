@@ -75,21 +75,3 @@ func (c *copyRows) endRow() error {
 	c.text, c.ends = c.text[:0], c.ends[:0]
 	return err
 }
-
-// copyNull is how COPY writes NULL.
-const copyNull = `\N`
-
-// appendCopy writes a byte of a value as COPY reads it.
-func appendCopy(out []byte, b byte) []byte {
-	switch b {
-	case '\\':
-		return append(out, '\\', '\\')
-	case '\n':
-		return append(out, '\\', 'n')
-	case '\r':
-		return append(out, '\\', 'r')
-	case '\t':
-		return append(out, '\\', 't')
-	}
-	return append(out, b)
-}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/avenit/tenantry/tenants"
 )
 
 // jsonReader gives what jsonRows has written as COPY reads it, a row at a time. It reads nothing else: not another order of columns, and no space more. What
@@ -104,10 +106,10 @@ func (r *jsonReader) value(array bool) error {
 	case err != nil:
 		return err //nolint:wrapcheck // the file's, as it is
 	case first[0] == 'n':
-		r.row = append(r.row, copyNull...)
+		r.row = append(r.row, tenants.CopyNull...)
 		return r.expect([]byte("null"))
 	case first[0] == '"':
-		return r.text(func(c byte) { r.row = appendCopy(r.row, c) })
+		return r.text(func(c byte) { r.row = tenants.AppendCopy(r.row, c) })
 	case first[0] == '[' && array:
 		return r.elements()
 	case strings.IndexByte(asItIs, first[0]) < 0:
@@ -180,7 +182,7 @@ func (r *jsonReader) raw() error {
 		case c == '"':
 			quoted = !quoted
 		case c == '\\' && quoted:
-			r.row = appendCopy(r.row, c)
+			r.row = tenants.AppendCopy(r.row, c)
 			if c, err = r.in.ReadByte(); err != nil {
 				return err //nolint:wrapcheck // the file's, as it is
 			}
@@ -189,7 +191,7 @@ func (r *jsonReader) raw() error {
 		case !quoted && (c == '}' || c == ']'):
 			depth--
 		}
-		r.row = appendCopy(r.row, c)
+		r.row = tenants.AppendCopy(r.row, c)
 	}
 }
 
@@ -239,9 +241,9 @@ func (r *jsonReader) bracket(c byte) (deeper int) {
 // quoted writes a byte of an element that is in quotes.
 func (r *jsonReader) quoted(c byte) {
 	if c == '"' || c == '\\' {
-		r.row = appendCopy(r.row, '\\')
+		r.row = tenants.AppendCopy(r.row, '\\')
 	}
-	r.row = appendCopy(r.row, c)
+	r.row = tenants.AppendCopy(r.row, c)
 }
 
 // word reads a number, true or false within an array.
