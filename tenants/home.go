@@ -114,7 +114,8 @@ func (r *Registry) Homes(ctx context.Context, f TenantFilter, role Role) ([]Home
 		  AND ($4 = '' OR n.name = $4)
 		  AND ($5 = '' OR n.region = $5)
 		  AND (cardinality($6::text[]) = 0 OR t.slug = ANY ($6))
-		ORDER BY t.slug, t.id`, role, texts(f.States), f.Labels, f.Node, f.Region, texts(f.Slugs))
+		  AND (cardinality($7::text[]) = 0 OR t.id = ANY ($7))
+		ORDER BY t.slug, t.id`, role, texts(f.States), f.Labels, f.Node, f.Region, texts(f.Slugs), texts(f.IDs))
 	if err != nil {
 		return nil, fmt.Errorf("read homes: %w", err)
 	}

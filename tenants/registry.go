@@ -65,6 +65,7 @@ type TenantFilter struct {
 	Node   string            // by name
 	Region string
 	Slugs  []string // any of them
+	IDs    []string // any of them
 }
 
 // Tenants lists tenants by slug.
@@ -78,7 +79,8 @@ func (r *Registry) Tenants(ctx context.Context, f TenantFilter) ([]Tenant, error
 		  AND ($3 = '' OR node = $3)
 		  AND ($4 = '' OR region = $4)
 		  AND (cardinality($5::text[]) = 0 OR slug = ANY ($5))
-		ORDER BY slug, id`, texts(f.States), f.Labels, f.Node, f.Region, texts(f.Slugs))
+		  AND (cardinality($6::text[]) = 0 OR id = ANY ($6))
+		ORDER BY slug, id`, texts(f.States), f.Labels, f.Node, f.Region, texts(f.Slugs), texts(f.IDs))
 	return list, wrapf(err, "list tenants")
 }
 

@@ -28,6 +28,8 @@ What becomes of the rows:
   --combine SQL          what this query makes of them: the rows are the table "rows", with the tenant's slug in the column tenant.
                          It runs in the control database, as a role that sees nothing but that table
 
+SQL may name parameters: :tenant_id and :tenant (the slug) are those of who is asked, others are given with --param.
+
 With several columns say which: --sum=COLUMN. A tenant that fails half-way counts nowhere but in --each, which has shown its rows by then.
 
 It connects to the nodes from here and opens passwords: it needs TENANTRY_SECRET_KEY.
@@ -39,6 +41,7 @@ const queryExamples = `  tenantry query "SELECT count(*) FROM invoices WHERE iss
   tenantry query "SELECT status, count(*) FROM orders GROUP BY 1" --combine "SELECT status, sum(count) FROM rows GROUP BY 1 ORDER BY 2 DESC"
   tenantry query "SELECT pg_database_size(current_database()) AS bytes" --top 10
   tenantry query "SELECT id, email FROM customers WHERE email LIKE '%@example.com'" --each -o csv > found.csv
+  tenantry query "SELECT count(*) FROM invoices WHERE issued_at::date = :day" --param day=2026-11-27
   tenantry query "SELECT version FROM app_settings" --tenant acme,globex -o ndjson`
 
 // onlyColumn is what --sum and the like have for a column when none is named.
@@ -50,6 +53,7 @@ var queryWays = []string{"each", "sum", "avg", "min", "max", "top", "combine"}
 // queryFlags are those of tenantry query.
 type queryFlags struct {
 	labels, slugs []string
+	params        []string
 	each          bool
 	fold          map[fanout.Kind]*string
 	top           int
@@ -82,6 +86,7 @@ func (a *app) queryCommand() *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&o.labels, "select", nil, "only tenants with this label `k=v`")
 	c.Flags().StringSliceVar(&o.slugs, "tenant", nil, "only these tenants, by `SLUG`")
+	c.Flags().StringArrayVarP(&o.params, "param", "p", nil, "the value of a parameter that SQL names as in :day, as `name=value`")
 	c.Flags().BoolVar(&o.each, "each", false, "every row, which is so when nothing else is asked for")
 	for _, kind := range []fanout.Kind{fanout.Sum, fanout.Avg, fanout.Min, fanout.Max} {
 		o.fold[kind] = c.Flags().String(string(kind), "", fmt.Sprintf("the %s of a `COLUMN`", kind))
@@ -122,8 +127,16 @@ func (o queryFlags) request(sql string) (fanout.Request, error) {
 	if err := fanout.CheckStatement(sql); err != nil {
 		return fanout.Request{}, usageError("%w", err)
 	}
+	params := map[string]fanout.Param{}
+	for _, p := range o.params {
+		name, value, found := strings.Cut(p, "=")
+		if !found || name == "" {
+			return fanout.Request{}, usageError("--param %q: give name=value", p)
+		}
+		params[name] = fanout.Param{Value: value}
+	}
 	return fanout.Request{
-		SQL: sql, Slugs: o.slugs, Labels: labels, Timeout: o.timeout, Parallel: o.parallel, SearchPath: o.searchPath, Application: "tenantry/cli-query",
+		SQL: sql, Params: params, Slugs: o.slugs, Labels: labels, Timeout: o.timeout, Parallel: o.parallel, SearchPath: o.searchPath, Application: "tenantry/cli-query",
 	}, nil
 }
 
@@ -176,7 +189,7 @@ func (a *app) queryEnd(ctx context.Context, report fanout.Report, err error, int
 	if err == nil || late {
 		total, failed = into.finish(ctx, report.Columns)
 	}
-	if ended := out.end(total, report); failed == nil {
+	if ended := out.end(answeredBy(total, report)); failed == nil {
 		failed = ended
 	}
 	if told := out.told(); !told || !report.Complete() && out.format() == formatJSON {

@@ -45,13 +45,26 @@ func outColumns(columns []fanout.Column) []outColumn {
 	return list
 }
 
+// lastWords follow the rows.
+type lastWords struct {
+	total *columnTotal // nil: there is none
+	text  string       // who has answered, for people
+	// view is that for programs, under a name.
+	name string
+	view any
+}
+
+// answeredBy are the last words of a query.
+func answeredBy(total *columnTotal, r fanout.Report) lastWords {
+	return lastWords{total: total, text: r.Coverage(), name: "coverage", view: viewOf(r)}
+}
+
 // rowWriter shows rows as they come: begin, then row for each, then end, once each way or the other.
 type rowWriter interface {
 	begin(columns []outColumn) error
 	// row shows values; nil is NULL. literal says of each whether it is JSON as it stands; nil: as the columns say.
 	row(values [][]byte, literal []bool) error
-	// end shows the total, which can be nil, and who has answered.
-	end(total *columnTotal, report fanout.Report) error
+	end(last lastWords) error
 	// told says that end shows who has answered.
 	told() bool
 	format() format
@@ -115,13 +128,13 @@ func (t *tableRows) line(cells []string) error {
 	return written(io.WriteString(t.w, strings.TrimRight(line.String(), " ")+"\n"))
 }
 
-func (t *tableRows) end(total *columnTotal, report fanout.Report) error {
-	if total != nil {
-		if err := t.line([]string{"total", total.value}); err != nil {
+func (t *tableRows) end(last lastWords) error {
+	if last.total != nil {
+		if err := t.line([]string{"total", last.total.value}); err != nil {
 			return err
 		}
 	}
-	return written(io.WriteString(t.w, printable(report.Coverage())+"\n"))
+	return written(io.WriteString(t.w, printableLines(last.text)+"\n"))
 }
 
 // csvRows writes a header and rows. NULL is an empty field.
@@ -155,7 +168,7 @@ func (c *csvRows) line(cells []string) error {
 	return written(0, c.w.Error())
 }
 
-func (c *csvRows) end(*columnTotal, fanout.Report) error { return nil }
+func (c *csvRows) end(lastWords) error { return nil }
 
 // jsonRows writes an object for each row, in a line of its own or in one document.
 type jsonRows struct {
@@ -261,7 +274,7 @@ func viewOf(r fanout.Report) coverageView {
 	return v
 }
 
-func (j *jsonRows) end(total *columnTotal, report fanout.Report) error {
+func (j *jsonRows) end(last lastWords) error {
 	if !j.document {
 		return nil
 	}
@@ -272,17 +285,17 @@ func (j *jsonRows) end(total *columnTotal, report fanout.Report) error {
 		j.line.WriteByte('\n')
 	}
 	j.line.WriteString("],\n")
-	if total != nil {
+	if last.total != nil {
 		j.line.WriteString("\"total\": ")
-		j.line.Write(jsonValue([]byte(total.value), true))
+		j.line.Write(jsonValue([]byte(last.total.value), true))
 		j.line.WriteString(",\n")
 	}
-	coverage, err := json.Marshal(viewOf(report))
+	view, err := json.Marshal(last.view)
 	if err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	j.line.WriteString("\"coverage\": ")
-	j.line.Write(coverage)
+	j.line.WriteString("\"" + last.name + "\": ")
+	j.line.Write(view)
 	j.line.WriteString("}\n")
 	return written(j.w.Write(j.line.Bytes()))
 }

@@ -110,7 +110,7 @@ func (c *Combiner) makeTable(ctx context.Context, columns []Column) error {
 	var sql strings.Builder
 	sql.WriteString("CREATE TEMPORARY TABLE rows (tenant pg_catalog.text")
 	for i, name := range Names(columns) {
-		sql.WriteString(", " + tenants.Ident(name) + " " + tableType(columns[i]))
+		sql.WriteString(", " + tenants.Ident(name) + " " + columns[i].Stored())
 	}
 	sql.WriteString("); GRANT SELECT ON pg_temp.rows TO tenantry_combine")
 	if err := c.exec(ctx, sql.String()); err != nil {
@@ -229,18 +229,4 @@ func Names(columns []Column) []string {
 		used = append(used, name)
 	}
 	return names
-}
-
-// plainTypes mean the same in every database, and reading one of their values looks nothing up. All others are text in the table.
-var plainTypes = []string{
-	"bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "date", "time", "timetz", "timestamp", "timestamptz",
-	"interval", "uuid", "json", "jsonb", "bytea", "inet", "cidr", "macaddr",
-}
-
-func tableType(c Column) string {
-	name := c.Type()
-	if slices.Contains(plainTypes, strings.TrimPrefix(name, "_")) {
-		return "pg_catalog." + name
-	}
-	return "pg_catalog.text"
 }

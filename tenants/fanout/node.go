@@ -79,6 +79,8 @@ func (n *node) askOne(ctx context.Context, a ask) Outcome {
 	switch {
 	case ctx.Err() != nil:
 		o.State, o.Reason = Unasked, "the query ended first"
+	case !n.run.req.More():
+		o.State, o.Reason = Unasked, "there was no time for it"
 	case a.home.State != tenants.StateActive:
 		o.State, o.Reason = Inactive, "is "+string(a.home.State)
 	case a.unopened != nil:

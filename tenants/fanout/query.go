@@ -25,13 +25,20 @@ func Query(ctx context.Context, reg *tenants.Registry, req Request, take func(Ro
 	if err := req.validate(); err != nil {
 		return Report{}, fmt.Errorf("query tenants: %w", err)
 	}
+	text, err := bind(req.SQL, req.Params)
+	if err != nil {
+		return Report{}, fmt.Errorf("query tenants: %w", err)
+	}
 	homes, err := homesOf(ctx, reg, req)
 	if err != nil {
 		return Report{}, fmt.Errorf("query tenants: %w", err)
 	}
 	within, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &run{reg: reg, req: req, take: take, stop: stop, types: pgtype.NewMap(), outcomes: make([]Outcome, len(homes))}
+	r := &run{reg: reg, req: req, text: text, take: take, stop: stop, types: pgtype.NewMap(), outcomes: make([]Outcome, len(homes))}
+	if len(req.Columns) > 0 {
+		r.first, r.columns = "what is asked for", req.Columns
+	}
 	req.Begin(len(homes))
 	var nodes sync.WaitGroup
 	for _, n := range r.nodes(homes) {
@@ -47,8 +54,8 @@ func Query(ctx context.Context, reg *tenants.Registry, req Request, take func(Ro
 
 // homesOf reads where the tenants live that are to be asked: those that are active, or those that are named.
 func homesOf(ctx context.Context, reg *tenants.Registry, req Request) ([]tenants.HomeOf, error) {
-	filter := tenants.TenantFilter{States: []tenants.State{tenants.StateActive}, Labels: req.Labels, Slugs: req.Slugs}
-	if len(req.Slugs) > 0 {
+	filter := tenants.TenantFilter{States: []tenants.State{tenants.StateActive}, Labels: req.Labels, Slugs: req.Slugs, IDs: req.IDs}
+	if len(req.Slugs)+len(req.IDs) > 0 {
 		filter.States = nil
 	}
 	homes, err := reg.Homes(ctx, filter, tenants.RoleReadOnly)
@@ -71,6 +78,7 @@ func homesOf(ctx context.Context, reg *tenants.Registry, req Request) ([]tenants
 type run struct {
 	reg  *tenants.Registry
 	req  Request
+	text bound
 	take func(Row) error
 	stop context.CancelCauseFunc // ends the query for all
 
@@ -79,6 +87,7 @@ type run struct {
 	types    *pgtype.Map
 	columns  []Column
 	first    string // who answered first: the others' columns must be the same
+	answered bool   // somebody has
 	rows     int64
 	outcomes []Outcome
 }
@@ -110,10 +119,21 @@ func (e *otherColumnsError) Error() string {
 	return fmt.Sprintf("returns other columns: %s, where %s has %s", columnText(e.got), e.first, columnText(e.want))
 }
 
+// tooManyError is the end of a tenant that gives more than was asked for.
+type tooManyError struct{ rows, bytes int64 }
+
+func (e *tooManyError) Error() string {
+	if e.rows > 0 {
+		return fmt.Sprintf("returns more than %d rows", e.rows)
+	}
+	return fmt.Sprintf("returns more than %d bytes", e.bytes)
+}
+
 // agree compares a tenant's columns with the first one's.
 func (r *run) agree(slug string, columns []Column) ([]Column, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.answered = true
 	if r.first == "" {
 		r.first, r.columns = slug, columns
 	}
@@ -151,5 +171,5 @@ func (r *run) end(at int, o Outcome) {
 func (r *run) nobodyAnswered() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.first == ""
+	return !r.answered
 }

@@ -84,6 +84,9 @@ func innermost(err error) string {
 	if columns, ok := errors.AsType[*otherColumnsError](err); ok {
 		return columns.Error()
 	}
+	if many, ok := errors.AsType[*tooManyError](err); ok {
+		return many.Error()
+	}
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
@@ -139,6 +142,12 @@ func isGone(err error) bool {
 		return pg.Code == pgerrcode.AdminShutdown || pg.Code == pgerrcode.CrashShutdown || pg.Code == pgerrcode.CannotConnectNow
 	}
 	var long *pgproto3.ExceededMaxBodyLenErr
+	return !errors.As(err, &long) && !ownEnd(err) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// ownEnd says that it is this package that has ended a tenant's part, for what it returns.
+func ownEnd(err error) bool {
 	var columns *otherColumnsError
-	return !errors.As(err, &long) && !errors.As(err, &columns) && !errors.Is(err, context.DeadlineExceeded)
+	var many *tooManyError
+	return errors.As(err, &columns) || errors.As(err, &many)
 }

@@ -3,6 +3,7 @@ package fanout
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -67,10 +68,10 @@ const mostNamed = 10
 
 // Coverage says in a line who has answered, and who has not and why: "998 of 1,000 tenants; 2 unreachable: …".
 func (r Report) Coverage() string {
-	parts := []string{fmt.Sprintf("%s of %s tenants", grouped(r.Count(Answered)), grouped(len(r.Outcomes)))}
+	parts := []string{fmt.Sprintf("%s of %s tenants", Grouped(r.Count(Answered)), Grouped(len(r.Outcomes)))}
 	for _, s := range troubles {
 		if n := r.Count(s); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s: %s", grouped(n), s, r.named(s)))
+			parts = append(parts, fmt.Sprintf("%s %s: %s", Grouped(n), s, r.named(s)))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -112,13 +113,11 @@ func (r Report) named(s State) string {
 	return strings.Join(parts, ", ")
 }
 
-// grouped writes a number with commas between thousands.
-func grouped(n int) string {
-	digits := fmt.Sprint(n)
-	var parts []string
-	for len(digits) > 3 {
-		parts = append([]string{digits[len(digits)-3:]}, parts...)
-		digits = digits[:len(digits)-3]
+// Grouped writes a number with commas between thousands.
+func Grouped(n int) string {
+	digits := strconv.Itoa(n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
 	}
-	return strings.Join(append([]string{digits}, parts...), ",")
+	return digits
 }

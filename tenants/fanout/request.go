@@ -11,11 +11,15 @@ import (
 
 // Request is what to ask of whom. Only SQL must be set.
 type Request struct {
-	// SQL is one statement that reads. It has no parameters.
+	// SQL is one statement that reads. It may name parameters, as in :plan: those of Params, and of the tenant that is asked :tenant_id and :tenant, its slug.
 	SQL string
+	// Params are the values of parameters, by name. One that SQL does not name is not used.
+	Params map[string]Param
 	// Slugs are the tenants to ask; none are all active ones. One that is named and not active counts as not answered; one that is not there is
 	// an error.
 	Slugs []string
+	// IDs are as Slugs, by the tenants' ids. Those that are not there are left out.
+	IDs []string
 	// Labels that tenants must all have.
 	Labels map[string]string
 
@@ -32,6 +36,10 @@ type Request struct {
 	Application string
 	// MostRow bounds one row, in bytes; a tenant with a longer one fails. Sessions of open pools do not know the bound. Defaults to 16 MiB.
 	MostRow int
+	// MostRows bounds the rows of one tenant, and MostBytes what their values have together; a tenant that gives more fails. 0 is no bound.
+	MostRows, MostBytes int64
+	// Columns, when not empty, are those that every tenant must give. Otherwise all must give what the first does.
+	Columns []Column
 
 	// Cache, when not nil, lends pools that are open, see the package's documentation, and counts the connections that are opened.
 	Cache *poolcache.Cache
@@ -40,6 +48,8 @@ type Request struct {
 	Ended func(Outcome)
 	// Begin, when not nil, is called once with the number of tenants, before any is asked.
 	Begin func(tenants int)
+	// More, when not nil, is asked before each tenant whether there is time for it. Those for which there is none end as Unasked.
+	More func() bool
 
 	// unchecked leaves the text to the server alone. For tests, which have each wall hold by itself.
 	unchecked bool
@@ -57,6 +67,9 @@ func (r Request) withDefaults() Request {
 	}
 	if r.Begin == nil {
 		r.Begin = func(int) {}
+	}
+	if r.More == nil {
+		r.More = func() bool { return true }
 	}
 	return r
 }
@@ -81,6 +94,9 @@ func (r Request) validate() error {
 	}
 	if r.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("parallel: %d tenants at a time is nobody", r.Parallel))
+	}
+	if r.MostRows < 0 || r.MostBytes < 0 {
+		errs = append(errs, fmt.Errorf("most rows and bytes: %d and %d: give 0, for no bound, or more", r.MostRows, r.MostBytes))
 	}
 	if r.MostRow < 1024 {
 		errs = append(errs, fmt.Errorf("longest row: %d bytes is too short; give at least 1024", r.MostRow))

@@ -33,6 +33,22 @@ func (c Column) Type() string {
 // types is only looked into. What is registered in it never changes.
 var types = pgtype.NewMap()
 
+// plainTypes mean the same in every database, and reading one of their values looks nothing up. All others are text in the table.
+var plainTypes = []string{
+	"bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "date", "time", "timetz", "timestamp", "timestamptz",
+	"interval", "uuid", "json", "jsonb", "bytea", "inet", "cidr", "macaddr",
+}
+
+// Stored is the type, as SQL has it, of a column in another database that holds the values of this one: pg_catalog.text for a type that a database has made
+// itself, and for the few of PostgreSQL's own whose values mean something in one database only.
+func (c Column) Stored() string {
+	name := c.Type()
+	if slices.Contains(plainTypes, strings.TrimPrefix(name, "_")) {
+		return "pg_catalog." + name
+	}
+	return "pg_catalog.text"
+}
+
 // Literal says that a value's text is one of JSON, except for true and false, which are t and f, and for numbers that are none or infinite.
 func (c Column) Literal() bool {
 	return isNumber(c.OID) || c.OID == pgtype.BoolOID || c.OID == pgtype.JSONOID || c.OID == pgtype.JSONBOID

@@ -84,7 +84,7 @@ func (n *node) session(ctx context.Context, h tenants.Home, o *Outcome) error {
 	defer hangUp(ctx, conn)
 	batch := &pgconn.Batch{}
 	batch.ExecParams("BEGIN READ ONLY", nil, nil, nil, nil)
-	batch.ExecParams(n.run.req.SQL, nil, nil, nil, nil)
+	batch.ExecParams(n.run.text.sql, n.run.text.values(n.run.req.Params, h), nil, nil, nil)
 	return n.run.read(ctx, conn.PgConn(), batch, 1, h, o)
 }
 
@@ -164,11 +164,16 @@ func (r *run) readRows(ctx context.Context, rows *pgconn.ResultReader, h tenants
 	if err != nil {
 		return err
 	}
+	var bytes int64
 	for rows.NextRow() {
 		values := rows.Values()
 		size := 0
 		for _, v := range values {
 			size += len(v)
+		}
+		bytes += int64(size)
+		if err := r.tooMany(o.Rows+1, bytes); err != nil {
+			return err
 		}
 		if size > r.req.MostRow {
 			return &pgproto3.ExceededMaxBodyLenErr{MaxExpectedBodyLen: r.req.MostRow, ActualBodyLen: size}
@@ -180,6 +185,18 @@ func (r *run) readRows(ctx context.Context, rows *pgconn.ResultReader, h tenants
 	}
 	_, _ = rows.Close() // its error is that of the batch
 	return nil
+}
+
+// tooMany is an error where a tenant gives more than it may.
+func (r *run) tooMany(rows, bytes int64) error {
+	switch {
+	case r.req.MostRows > 0 && rows > r.req.MostRows:
+		return &tooManyError{rows: r.req.MostRows}
+	case r.req.MostBytes > 0 && bytes > r.req.MostBytes:
+		return &tooManyError{bytes: r.req.MostBytes}
+	default:
+		return nil
+	}
 }
 
 // connectError is one of connecting: the tenant has seen nothing of the query.

@@ -53,9 +53,8 @@ func lost(err error) bool {
 	if err == nil {
 		return false
 	}
-	var columns *otherColumnsError
 	_, server := errors.AsType[*pgconn.PgError](err)
-	return !server && !errors.As(err, &columns)
+	return !server && !ownEnd(err)
 }
 
 // stalePlan says that what was prepared does not fit the tenant's tables any more, or is gone.
@@ -89,7 +88,7 @@ const (
 )
 
 // statements gives what is sent, and which of it is the query.
-func (w warmConn) statements() (list []warmStatement, query int) {
+func (w warmConn) statements(h tenants.Home) (list []warmStatement, query int) {
 	set := w.run.req.settings()
 	values := func(names ...string) (params [][]byte, same bool) {
 		same = true
@@ -105,14 +104,14 @@ func (w warmConn) statements() (list []warmStatement, query int) {
 		list = append(list, warmStatement{"tenantry_fanout_style", styleSQL, params})
 	}
 	// The query has one name, whatever its text: a pool must not fill with what was asked once.
-	return append(list, warmStatement{queryName, w.run.req.SQL, nil}, warmStatement{"tenantry_fanout_unlock", unlockSQL, nil},
+	return append(list, warmStatement{queryName, w.run.text.sql, w.run.text.values(w.run.req.Params, h)}, warmStatement{"tenantry_fanout_unlock", unlockSQL, nil},
 		warmStatement{"tenantry_fanout_rollback", rollbackSQL, nil}), len(list)
 }
 
 // ask sends all in one round trip; what is not prepared yet costs one more, once.
 func (w warmConn) ask(ctx context.Context, h tenants.Home, o *Outcome) error {
 	batch := &pgconn.Batch{}
-	list, query := w.statements()
+	list, query := w.statements(h)
 	for i, s := range list {
 		prepared, err := w.prepared(ctx, s, i == query)
 		if err != nil {
@@ -157,7 +156,7 @@ func (w warmConn) again(ctx context.Context) (bool, error) {
 		t = &texts{}
 		data[textsKey] = t
 	}
-	sql := w.run.req.SQL
+	sql := w.run.text.sql
 	if t.last != sql {
 		t.last = sql
 		return false, nil
