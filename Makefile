@@ -28,7 +28,7 @@ DDL_ROWS ?= 50000000
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash test-s3 chaos stall bench bench-ddl lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-crash test-s3 chaos many stall bench bench-ddl lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-s3: deps-test $(VERSITYGW) ## backups in a real S3 server behind faults, se
 
 chaos: deps-test ## a rollout over 300 tenants with everything happening at once, see CHAOS (short or full)
 	CHAOS=$(CHAOS) go run ./cmd/testpg -- go test -v -count=1 -timeout 30m -run TestChaosRollout ./cmd/tenantry
+
+many: deps-test ## an aggregate over 1,000 tenants on two nodes, which are made first
+	go run ./cmd/testpg -- env AGGREGATE_TENANTS=1000 go test -v -count=1 -timeout 30m -run TestManyTenants ./tenants/aggregate
 
 stall: deps-test ## how long a tenant's queries wait while a large table is changed, see STALL_ROWS
 	go run ./cmd/testpg -durable -- env STALL_ROWS=$(STALL_ROWS) go test -v -count=1 -timeout 60m ./workers/stall

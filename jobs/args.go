@@ -198,6 +198,17 @@ type Import struct {
 // also exports whose time is over, and what was uploaded for imports.
 type ExpireBackups struct{}
 
+// Aggregate asks every active tenant for a day of an aggregate, which tenantry aggregate define has made. What they answer lands in its table; the operation ends when
+// all have answered, or fails when some have not in time: then the day is there without them, and says so.
+type Aggregate struct {
+	Aggregate string `json:"aggregate"` // its name
+	// Day is one such as 2026-11-27, today, or yesterday, by the clock of the aggregate's zone. Defaults to yesterday. A day that was asked for before is asked for
+	// anew: what a tenant answers takes the place of what it had.
+	Day string `json:"day,omitempty"`
+	// Only may be missing: who has answered for the day is not asked again. Defaults to all.
+	Only string `json:"only,omitempty"`
+}
+
 // Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
 type Noop struct {
 	Tenant string `json:"tenant,omitempty"` // slug or id; without one the operation has no mailbox
@@ -212,6 +223,8 @@ const (
 	KindRetire = "retire"
 	// KindRollout is the parent of a rollout's operations. It has no job: every worker moves rollouts on.
 	KindRollout = "rollout"
+	// KindAggregateBatch asks some tenants of one node for an aggregate. Its parent is an [Aggregate], which has no job either.
+	KindAggregateBatch = "aggregate_batch"
 )
 
 // Kind is the operation's kind.
@@ -279,6 +292,9 @@ func (Import) Kind() string { return "import" }
 
 // Kind is the operation's kind.
 func (ExpireBackups) Kind() string { return "expire_backups" }
+
+// Kind is the operation's kind.
+func (Aggregate) Kind() string { return "aggregate" }
 
 // Kind is the operation's kind.
 func (Noop) Kind() string { return "noop" }

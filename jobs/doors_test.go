@@ -327,7 +327,7 @@ func TestKindsAgree(t *testing.T) {
 	require.NoError(t, err)
 	kinds, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.ElementsMatch(t, append(workers.Kinds(), jobs.KindRollout), kinds)
+	require.ElementsMatch(t, append(workers.Kinds(), jobs.KindRollout, jobs.Aggregate{}.Kind()), kinds)
 }
 
 func TestMailboxTakesTurns(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,6 +68,13 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 		return done{}, err
 	}
 	result["certificate"] = certificate.id
+	var kept []string
+	if err := t.reg.Pool().QueryRow(ctx, `SELECT tenantry.aggregates_keeping($1)`, tenant.ID).Scan(&kept); err != nil {
+		return done{}, fmt.Errorf("look what it has answered: %w", err)
+	}
+	if len(kept) > 0 {
+		result["aggregates_kept"] = strings.Join(kept, ", ")
+	}
 	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
 		if err := certificate.record(ctx, tx); err != nil {
 			return err
@@ -83,6 +91,9 @@ func (t *toolbox) purge(ctx context.Context, r *run) (done, error) {
 		}
 		if err := forgetLost(ctx, tx, tenant.ID); err != nil {
 			return err
+		}
+		if _, err := tx.Exec(ctx, `SELECT tenantry.forget_aggregates($1)`, tenant.ID); err != nil {
+			return fmt.Errorf("forget what it has answered: %w", err)
 		}
 		return move(ctx, tx, tenant.ID, tenants.StateDeleted)
 	}}, nil

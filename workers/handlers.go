@@ -76,6 +76,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.Export{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.export, Abandon: t.abandonExport},
 		{Kind: jobs.Import{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, Work: t.importTenant, Abandon: t.abandonProvision},
 		{Kind: jobs.ExpireBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.expireBackups},
+		{Kind: jobs.KindAggregateBatch, Timeout: 15 * time.Minute, FailsCleanly: true, NeverParks: true, Work: t.aggregateBatch},
 		{Kind: jobs.Noop{}.Kind(), Timeout: time.Minute, FailsCleanly: true, Work: noop},
 	}
 }

@@ -56,6 +56,7 @@ func (c *chores) prompts() []prompt {
 		{chore{name: "refill_warm", every: 5 * time.Second, do: c.refillWarm}, "tenantry_warm", 0}, // a warm database was claimed
 		// A child has ended, or a person has decided.
 		{chore{name: "rollouts", every: time.Second, do: c.advanceRollouts}, "tenantry_parents", rolloutGap},
+		{chore{name: "aggregates", every: time.Second, do: c.advanceAggregates}, "tenantry_parents", rolloutGap},
 	}
 }
 

@@ -124,7 +124,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.PersistentFlags().VarP(&a.format, "output", "o", "output `format`: table or json")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.scheduleCommand(), a.tenantCommand(), a.queryCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
+	root.AddCommand(a.controlCommand(), a.nodeCommand(), a.releaseCommand(), a.rolloutCommand(), a.driftCommand(), a.scheduleCommand(), a.tenantCommand(), a.queryCommand(), a.aggregateCommand(), a.ddlCommand(), a.formsCommand(), a.backupCommand(), a.certificateCommand(), a.exportCommand(), a.importCommand(), a.opCommand(),
 		a.workerCommand(), a.opsCommand(), a.devCommand(), a.doctorCommand(), a.keyCommand(), crashpointsCommand(a))
 	return root
 }

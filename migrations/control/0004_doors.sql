@@ -277,6 +277,9 @@ BEGIN
   IF p_kind = 'import' THEN
     RETURN tenantry.import_tenant(p_args, p_key);
   END IF;
+  IF p_kind = 'aggregate' THEN
+    RETURN tenantry.start_aggregate(p_args, p_key);
+  END IF;
   IF p_kind = 'export' THEN
     PERFORM tenantry.check_export(p_args);
   END IF;
@@ -352,7 +355,7 @@ DECLARE
   v_args jsonb;
 BEGIN
   SELECT k.* INTO v_kind FROM tenantry.kinds k WHERE k.kind = $1 AND k.door;
-  IF v_kind.scope = 'none' AND NOT EXISTS (SELECT FROM unnest($2) a WHERE a ? 'tenant') THEN
+  IF v_kind.scope = 'none' AND v_kind.kind <> 'aggregate' AND NOT EXISTS (SELECT FROM unnest($2) a WHERE a ? 'tenant') THEN
     FOREACH v_args IN ARRAY $2 LOOP
       PERFORM tenantry.check_args(v_kind, v_args);
     END LOOP;
@@ -489,6 +492,10 @@ BEGIN
   END IF;
   IF v_op.kind = 'rollout' THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is a rollout', $1), 'see tenantry rollout resume and tenantry rollout retry');
+  END IF;
+  IF v_op.kind = 'aggregate' THEN
+    PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is a run of an aggregate', $1),
+      format('ask again who has not answered: tenantry aggregate run %s --day DAY --only-missing', v_op.args ->> 'aggregate'));
   END IF;
   IF v_op.state NOT IN ('parked', 'retrying', 'failed', 'cancelled') THEN
     PERFORM tenantry.refuse('TY003', 'operation_id', format('operation_id: %s is %s', $1, v_op.state), 'only parked, retrying, failed or cancelled operations can be retried');

@@ -142,6 +142,10 @@ BEGIN
   IF v.kind = 'check' THEN
     v.args := v.args || jsonb_build_object('share', tenantry.setting('drift_sample'));
   END IF;
+  IF v.kind = 'aggregate' THEN -- its day is that of the time, however late it is asked for
+    v.args := v.args || jsonb_build_object('day',
+      tenantry.aggregate_day(tenantry.find_aggregate(v.args ->> 'aggregate'), v.args ->> 'day', p_slot)::text);
+  END IF;
   INSERT INTO tenantry.slots (schedule, slot) VALUES (p_name, p_slot) ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN
     RETURN NULL;

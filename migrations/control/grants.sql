@@ -15,10 +15,15 @@ GRANT EXECUTE ON FUNCTION
   tenantry.retry(text)
 TO tenantry_api;
 
+-- What other programs read: the results of aggregates, whose tables grant it when they are made.
+REVOKE ALL ON SCHEMA aggregates FROM PUBLIC;
+GRANT USAGE ON SCHEMA aggregates TO tenantry_bi;
+GRANT SELECT ON aggregates.coverage, aggregates.tenants TO tenantry_bi;
+
 DO $$
 BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-  EXECUTE format('GRANT CONNECT ON DATABASE %I TO tenantry_api', current_database());
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO tenantry_api, tenantry_bi', current_database());
 END
 $$;
 

@@ -269,7 +269,7 @@ func TestEveryPoint(t *testing.T) {
 			require.Contains(t, points, name, "kind %s passes a point that the program does not have", k.name)
 		}
 	}
-	for _, point := range slices.Concat(rolloutPoints(points), adoptPoints, giveUpPoints, schedulePoints, returnPoints) {
+	for _, point := range slices.Concat(rolloutPoints(points), adoptPoints, giveUpPoints, schedulePoints, returnPoints, aggregatePoints) {
 		name, _, _ := strings.Cut(point, "#")
 		passed[name] = true
 	}

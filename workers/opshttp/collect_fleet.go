@@ -65,6 +65,10 @@ var (
 		"Active tenants whose newest backup does not restore to what was dumped."+everyProcess)
 	backupAgeDesc = desc("backup_oldest_verified_age_seconds",
 		"Time since the newest verified backup of the active tenant that is worst off; of one without, since it is active."+everyProcess)
+	aggregateMissingDesc = desc("aggregate_tenants_missing",
+		"Tenants that have not answered for the newest day of an aggregate whose run has ended: tenantry aggregate show."+everyProcess, "aggregate")
+	aggregatePublishedDesc = desc("aggregate_published",
+		"1 if the newest day of an aggregate whose run has ended is published, 0 if too few tenants have answered for that."+everyProcess, "aggregate")
 	heartbeatDesc = desc("worker_heartbeat_age_seconds",
 		"Time since the last heartbeat of each worker that has neither signed off nor been declared dead, by the control database's "+
 			"clock; of more than 200 workers those silent for the longest."+everyProcess, "worker")
@@ -78,7 +82,7 @@ func (fleetCollector) Describe(ch chan<- *prometheus.Desc) {
 		controlUpDesc, controlSecondsDesc, operationsDesc, parkedDesc, queueJobsDesc, queueOldestDesc, queuePausedDesc, tenantsDesc,
 		nodeInfoDesc, nodeBudgetDesc, nodeDatabasesDesc, nodeTenantsDesc, warmDesc, warmTargetDesc, workersLiveDesc, heartbeatDesc,
 		rolloutsDesc, quarantinedDesc, driftedDesc, uncheckedDesc, driftAgeDesc,
-		backupLateDesc, backupUnprovenDesc, backupFailedDesc, backupAgeDesc,
+		backupLateDesc, backupUnprovenDesc, backupFailedDesc, backupAgeDesc, aggregateMissingDesc, aggregatePublishedDesc,
 	} {
 		ch <- d
 	}
@@ -127,6 +131,10 @@ func (s survey) collect(out sink) {
 	out.gauge(backupUnprovenDesc, float64(s.Backups.Unproven))
 	out.gauge(backupFailedDesc, float64(s.Backups.Failed))
 	out.gauge(backupAgeDesc, s.Backups.Oldest)
+	for name, day := range s.Aggregates {
+		out.gauge(aggregateMissingDesc, float64(day.Missing), name)
+		out.gauge(aggregatePublishedDesc, oneIf(day.Published), name)
+	}
 	out.gauge(workersLiveDesc, float64(s.Live))
 	for _, w := range s.Workers {
 		out.gauge(heartbeatDesc, w.Age, w.ID)

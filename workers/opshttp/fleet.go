@@ -43,6 +43,14 @@ type survey struct {
 	Drift driftState `db:"drift"`
 	// Backups of the active tenants.
 	Backups backupState `db:"backups"`
+	// Aggregates that have a day whose run has ended, by name: how complete the newest is.
+	Aggregates map[string]dayState `db:"aggregates"`
+}
+
+// dayState is how complete a day of an aggregate is.
+type dayState struct {
+	Missing   int64 `json:"missing"`
+	Published bool  `json:"published"`
 }
 
 // backupState is how the active tenants stand with their backups.

@@ -1,7 +1,7 @@
 package opshttp
 
 // surveySQL measures the fleet in one query: a column per field of survey. It reads what is unfinished or alive, through
-// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open, drift_pkey, backups_tenant and River's for fetching; what
+// the indexes operations_unfinished, tenants_state, databases_node, databases_warm, workers_alive, rollouts_active, quarantines_open, drift_pkey, backups_tenant, aggregate_days_newest and River's for fetching; what
 // has ended, and grows for ever, it does not touch. $1 is the states of tenants that are counted, $2 those of
 // databases, $3 how many workers are told one by one.
 const surveySQL = `
@@ -93,7 +93,17 @@ SELECT
      FROM tenantry.backups
      WHERE tenant_id = t.id AND state = 'complete'
    ) b ON true
-   WHERE t.state = 'active') AS backups`
+   WHERE t.state = 'active') AS backups,
+
+  (SELECT coalesce(jsonb_object_agg(a.name, jsonb_build_object('missing', n.missing, 'published', n.published)), '{}')
+   FROM tenantry.aggregates a
+   CROSS JOIN LATERAL (
+     SELECT d.tenants - d.contributed AS missing, d.published_at IS NOT NULL AS published
+     FROM tenantry.aggregate_days d
+     WHERE d.aggregate = a.name AND NOT EXISTS (SELECT FROM tenantry.aggregate_runs r WHERE r.relation = d.relation AND r.day = d.day AND r.finished_at IS NULL)
+     ORDER BY d.day DESC
+     LIMIT 1
+   ) n) AS aggregates`
 
 // outcomesSQL is how the newest operations ended, those that have; $1 is how many are looked at.
 const outcomesSQL = `
