@@ -23,6 +23,18 @@ import (
 func (a *app) follow(ctx context.Context, client *jobs.Client, ids []string) ([]jobs.Operation, error) {
 	show := newProgress(a.err, len(ids))
 	defer show.done()
+	return followAll(ctx, client, ids, show)
+}
+
+// watcher is told of operations that are watched.
+type watcher interface {
+	update(op jobs.Operation)
+	// away says that the control database does not answer.
+	away(err error)
+}
+
+// followAll is follow with whoever shows it.
+func followAll(ctx context.Context, client *jobs.Client, ids []string, show watcher) ([]jobs.Operation, error) {
 	seen := make([]jobs.Operation, len(ids))
 	errs := make([]error, len(ids))
 	var wg sync.WaitGroup
@@ -35,7 +47,7 @@ func (a *app) follow(ctx context.Context, client *jobs.Client, ids []string) ([]
 }
 
 // followOne keeps op up to date until it has ended.
-func followOne(ctx context.Context, client *jobs.Client, op *jobs.Operation, show *progress) error {
+func followOne(ctx context.Context, client *jobs.Client, op *jobs.Operation, show watcher) error {
 	const first, most = 250 * time.Millisecond, 5 * time.Second
 	pause := first
 	for {
@@ -135,11 +147,19 @@ func (s score) line(after time.Duration) string {
 	if now == 0 || after <= 0 {
 		return text
 	}
-	text += fmt.Sprintf(", %.1f a minute", float64(now)/after.Minutes())
+	text += ", " + rate(now, after)
 	if s.ended < s.total {
 		text += ", " + (after * time.Duration(s.total-s.ended) / time.Duration(now)).Round(time.Second).String() + " left"
 	}
 	return text
+}
+
+// rate says how fast n were done, in a unit that people can imagine.
+func rate(n int, after time.Duration) string {
+	if perSecond := float64(n) / after.Seconds(); perSecond >= 1 {
+		return fmt.Sprintf("%.1f a second", perSecond)
+	}
+	return fmt.Sprintf("%.1f a minute", float64(n)/after.Minutes())
 }
 
 // away says once that the control database does not answer.

@@ -115,6 +115,7 @@ func TestScore(t *testing.T) {
 		{score{total: 50, ended: 30, already: 30}, time.Minute, "30 of 50"},
 		{score{total: 50, ended: 40, already: 30}, time.Minute, "40 of 50, 10.0 a minute, 1m0s left"},
 		{score{total: 50, ended: 50}, 5 * time.Minute, "50 of 50, 10.0 a minute"},
+		{score{total: 50, ended: 50}, 20 * time.Second, "50 of 50, 2.5 a second"},
 	}
 	for _, c := range cases {
 		require.Equal(t, c.want, c.score.line(c.after))
