@@ -9,3 +9,8 @@ var controlFiles embed.FS
 //
 //go:embed tenant/*.sql
 var Sample embed.FS
+
+// SampleNext holds, in the folder "tenant_next", what the sample product's next release adds: make demo brings it to a fleet.
+//
+//go:embed tenant_next/*.sql
+var SampleNext embed.FS
