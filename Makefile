@@ -36,7 +36,7 @@ help: ## list the targets
 build: ## build bin/tenantry
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tenantry ./cmd/tenantry
 
-demo: deps build ## show the main job with a private PostgreSQL, then stop and clean up
+demo: deps build ## tell the whole story with a fleet on a private PostgreSQL, then stop and clean up
 	bin/tenantry dev --demo
 
 dev: deps build ## run a small fleet on this machine until Ctrl-C

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,14 +13,65 @@ import (
 	"github.com/avenit/tenantry/tenants"
 )
 
-// demo shows the main job: an API asks for tenants, workers make them real, a person watches.
+// demoTenants is how many tenants the demo provisions. One more signs up.
+const demoTenants = 24
+
+// demoTimeout bounds the whole story: it takes seconds, and whoever looks on should not wait for what hangs.
+const demoTimeout = 5 * time.Minute
+
+// demo tells what the product does, from the first tenant to a question to all of them. Everything in it is done, by what does it for any fleet. The first
+// step that does not end as it should ends it all.
 func (d *devFleet) demo(ctx context.Context) error {
-	client, err := d.app.jobs(ctx)
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
+	defer cancel()
+	for i, step := range []struct {
+		title string
+		show  func(context.Context) error
+	}{
+		{"Each tenant gets a database of its own", d.showFleet},
+		{"A release rolls over the fleet, in waves", d.showRollout},
+		{"A customer's form gets a field, which is a real column", d.showField},
+		{"Each tenant is backed up, and a backup is proven by restoring it", d.showBackups},
+		{"One question is asked of all", d.showAnswer},
+	} {
+		d.app.printf("\n%d. %s\n", i+1, step.title)
+		if err := step.show(ctx); err != nil {
+			return fmt.Errorf("demo, %s: %w", strings.ToLower(step.title[:1])+step.title[1:], err)
+		}
+	}
+	return nil
+}
+
+// errInterrupted is the end of a demo that somebody stops. What it has made goes as at every end.
+var errInterrupted = errors.New("interrupted: the demo is stopped and removed")
+
+// fleet is how many tenants there are once the customer has signed up.
+func (d *devFleet) fleet() int { return d.opts.tenants + 1 }
+
+// showFleet provisions a fleet, then shows the main job: an API asks for a tenant in its own transaction, and it is there at the commit.
+func (d *devFleet) showFleet(ctx context.Context) error {
+	ids, open, err := d.askForTenants(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("the warm pool fills: databases with roles, isolation and schema that wait for their tenant")
-	if err := d.awaitWarm(ctx); err != nil {
+	if _, err := d.watch(ctx, "provision", open); err != nil {
+		return err
+	}
+	if _, err := d.fillAll(ctx, ids); err != nil {
+		return err
+	}
+	warm, err := d.awaitWarm(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("they have sample rows now; in the warm pool, ready for who comes next: %s", counted(warm, "more database"))
+	return d.showSignup(ctx)
+}
+
+// showSignup makes a tenant in one transaction, and has it suspended, resumed and given new passwords.
+func (d *devFleet) showSignup(ctx context.Context) error {
+	client, err := d.app.jobs(ctx)
+	if err != nil {
 		return err
 	}
 	pool, err := d.app.control(ctx)
@@ -31,27 +81,36 @@ func (d *devFleet) demo(ctx context.Context) error {
 	begun := time.Now()
 	var made jobs.Created
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		made, err = client.CreateTenantTx(ctx, tx, jobs.Provision{Slug: "signup-" + suffix(), Name: "A new customer"}, nil)
+		made, err = client.CreateTenantTx(ctx, tx, jobs.Provision{Slug: "newcomer", Name: "A new customer"}, nil)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create a tenant in a transaction: %w", err)
 	}
-	d.say("a customer signs up: one transaction of the API, %.1f ms, and the tenant is %s in database %s", time.Since(begun).Seconds()*1000, made.State, made.Database)
-	for _, verb := range []jobs.Args{jobs.Suspend{Tenant: made.TenantID}, jobs.Resume{Tenant: made.TenantID}, jobs.Rotate{Tenant: made.TenantID}} {
-		op, err := do(ctx, client, verb)
+	after := time.Since(begun)
+	if made.State != string(tenants.StateActive) {
+		return fmt.Errorf("the new customer's tenant is %s at the commit, not active", made.State)
+	}
+	d.say("a customer signs up: one transaction of the API, %.1f ms, and the tenant is active in database %s", after.Seconds()*1000, made.Database)
+	if _, err := d.fill(ctx, made.TenantID, d.opts.tenants); err != nil {
+		return fmt.Errorf("fill the new tenant: %w", err)
+	}
+	var did []string
+	for _, verb := range []struct {
+		done string
+		args jobs.Args
+	}{
+		{"suspended", jobs.Suspend{Tenant: made.TenantID}},
+		{"resumed", jobs.Resume{Tenant: made.TenantID}},
+		{"given new passwords", jobs.Rotate{Tenant: made.TenantID}},
+	} {
+		op, err := do(ctx, client, verb.args)
 		if err != nil {
 			return err
 		}
-		d.say("%s: done in %s", verb.Kind(), took(op))
+		did = append(did, fmt.Sprintf("%s in %s", verb.done, took(op)))
 	}
-	if err := d.showBackup(ctx, client); err != nil {
-		return err
-	}
-	if err := d.showFleet(ctx); err != nil {
-		return err
-	}
-	d.say("all of it ran; next: make dev (stays up), README.md")
+	d.say("it is %s", strings.Join(did, ", "))
 	return nil
 }
 
@@ -71,92 +130,28 @@ func do(ctx context.Context, client *jobs.Client, args jobs.Args) (jobs.Operatio
 	return op, nil
 }
 
-// showBackup backs a tenant up, proves that it restores, and restores it beside.
-func (d *devFleet) showBackup(ctx context.Context, client *jobs.Client) error {
-	const tenant = "acme"
-	op, err := do(ctx, client, jobs.Backup{Tenant: tenant})
-	if err != nil {
-		return err
-	}
-	var made struct {
-		Backup      string
-		Bytes, Rows int64
-		Tables      int
-	}
-	if err := json.Unmarshal(op.Result, &made); err != nil {
-		return fmt.Errorf("read result: %w", err)
-	}
-	d.say("backup of %s: %d rows of %d tables, encrypted, %s in %s", tenant, made.Rows, made.Tables, size(made.Bytes), took(op))
-	if op, err = do(ctx, client, jobs.VerifyBackup{Backup: made.Backup}); err != nil {
-		return err
-	}
-	d.say("verified: restored beside, every row compared with what was dumped, dropped again in %s", took(op))
-	again := tenant + "-" + suffix()
-	if op, err = do(ctx, client, jobs.Restore{Backup: made.Backup, To: again}); err != nil {
-		return err
-	}
-	d.say("restored as the new tenant %s in %s", again, took(op))
-	return nil
-}
-
-func (d *devFleet) awaitWarm(ctx context.Context) error {
+// awaitWarm waits until the warm pool is full, and says how many databases are in it.
+func (d *devFleet) awaitWarm(ctx context.Context) (int, error) {
 	reg, err := d.app.registry(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		uses, err := reg.NodeUses(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, use := range uses {
 			if use.Warm >= d.opts.warm {
-				d.say("%d databases are warm", use.Warm)
-				return nil
+				return use.Warm, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the warm pool: %w", ctx.Err())
+			return 0, fmt.Errorf("wait for the warm pool: %w", ctx.Err())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-func (d *devFleet) showFleet(ctx context.Context) error {
-	reg, err := d.app.registry(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := reg.Tenants(ctx, tenants.TenantFilter{States: []tenants.State{tenants.StateActive}})
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, t := range list {
-		lease, err := d.runtime.Cache().Acquire(ctx, t.ID)
-		if err != nil {
-			return fmt.Errorf("lease pool of %s: %w", t.Slug, err)
-		}
-		var customers, invoices int
-		var total string
-		err = lease.Pool().QueryRow(ctx, `SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(total), 0)::text FROM invoices`).Scan(&customers, &invoices, &total)
-		lease.Release()
-		if err != nil {
-			return fmt.Errorf("count rows of %s: %w", t.Slug, err)
-		}
-		rows = append(rows, []string{t.Slug, string(t.State), t.Database, t.Release, fmt.Sprint(customers), fmt.Sprint(invoices), total})
-	}
-	d.app.println()
-	table(d.app.out, []string{"TENANT", "STATE", "DATABASE", "RELEASE", "CUSTOMERS", "INVOICES", "TOTAL"}, rows)
-	d.app.println()
-	return nil
-}
-
-func suffix() string {
-	raw := make([]byte, 3)
-	_, _ = rand.Read(raw) // never fails
-	return hex.EncodeToString(raw)
 }

@@ -50,11 +50,17 @@ tenantry command reads in this folder. Ctrl-C stops all of it; the data is there
 			if o.tenants < 0 || o.tenants > 1000 {
 				return usageError("--tenants %d is not from 0 to 1000", o.tenants)
 			}
-			if o.demo && !c.Flags().Changed("dir") {
-				o.dir = filepath.Join(o.dir, "demo")
+			if o.demo {
+				o.dir = filepath.Join(o.dir, "demo") // which is removed: what else is in DIR stays
 			}
 			if o.demo && !c.Flags().Changed("http") {
 				o.http = "127.0.0.1:0"
+			}
+			if o.demo && !c.Flags().Changed("tenants") {
+				o.tenants = demoTenants
+			}
+			if o.demo && (o.tenants == 0 || o.warm == 0) {
+				return usageError("--demo needs a tenant and a warm database at least: --tenants 1 --warm 1")
 			}
 			return a.dev(c.Context(), o)
 		},
@@ -63,9 +69,9 @@ tenantry command reads in this folder. Ctrl-C stops all of it; the data is there
 	f.StringVar(&o.dir, "dir", ".tenantry", "`folder` of the cluster and of dev.env")
 	f.IntVar(&o.pgPort, "pg-port", 0, "PostgreSQL's `port`; the one of the last time, else a free one, if not given")
 	f.StringVar(&o.http, "http", "127.0.0.1:8484", "`address` of River UI, health and metrics")
-	f.IntVar(&o.tenants, "tenants", 3, "tenants with sample rows")
+	f.IntVar(&o.tenants, "tenants", 3, "tenants with sample rows, 24 with --demo if not given")
 	f.IntVar(&o.warm, "warm", 2, "databases kept ready for new tenants")
-	f.BoolVar(&o.demo, "demo", false, "show the main job, then stop and remove everything")
+	f.BoolVar(&o.demo, "demo", false, "tell the whole story with a fleet of its own, then stop and remove it")
 	f.BoolVar(&o.verbose, "verbose", false, "show the workers' log lines too")
 	return c
 }
@@ -77,28 +83,31 @@ func (a *app) dev(ctx context.Context, o devOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("find folder: %w", err)
 	}
-	say := func(format string, args ...any) {
-		a.printf("%6.1fs  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
-	}
 	if o.demo {
-		// Left over from a demo that was killed.
-		if err := localpg.Remove(ctx, filepath.Join(dir, "pg")); err != nil {
-			return fmt.Errorf("remove the last demo: %w", err)
+		if err := removeDemo(dir); err != nil { // left over from a demo that was killed
+			return err
 		}
 		defer func() { err = errors.Join(err, removeDemo(dir)) }()
 	}
-	d := &devFleet{app: a, opts: o, dir: dir, say: say}
+	d := &devFleet{app: a, opts: o, dir: dir, begun: begun}
 	defer func() { err = errors.Join(err, d.stop()) }()
-	if err := d.start(ctx); err != nil {
-		return err
+	err = d.start(ctx)
+	switch {
+	case err == nil && o.demo:
+		err = d.demo(ctx)
+	case err == nil:
+		err = d.makeTenants(ctx)
 	}
-	if o.demo {
-		return d.demo(ctx)
+	if err != nil && o.demo && errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
+	if err != nil || o.demo {
+		return err
 	}
 	d.welcome()
 	select {
 	case <-ctx.Done():
-		say("stopping")
+		d.say("stopping")
 		return nil
 	case <-d.server.Done():
 		return d.server.Err()
@@ -119,17 +128,27 @@ func removeDemo(dir string) error {
 
 // devFleet is what tenantry dev runs.
 type devFleet struct {
-	app  *app
-	opts devOptions
-	dir  string
-	say  func(format string, args ...any)
+	app   *app
+	opts  devOptions
+	dir   string
+	begun time.Time
 
 	server    *localpg.Server
 	values    map[string]string // of dev.env
 	runtime   *workers.Runtime
 	stopServe func()
 	url       string // of the operators' server
+
+	issued map[string]int // invoices that this run has written, by the day in UTC that they were issued on
 }
+
+// say tells what has been done, and when.
+func (d *devFleet) say(format string, args ...any) {
+	d.app.println(d.stamp() + fmt.Sprintf(format, args...))
+}
+
+// stamp begins a line with the seconds since the beginning.
+func (d *devFleet) stamp() string { return fmt.Sprintf("%6.1fs  ", time.Since(d.begun).Seconds()) }
 
 func (d *devFleet) start(ctx context.Context) error {
 	log, err := d.log()
@@ -163,10 +182,7 @@ func (d *devFleet) start(ctx context.Context) error {
 	if err := d.startWorker(ctx, log); err != nil {
 		return err
 	}
-	if err := d.writeEnv(); err != nil {
-		return err
-	}
-	return d.makeTenants(ctx)
+	return d.writeEnv()
 }
 
 func (d *devFleet) log() (zerolog.Logger, error) {
@@ -378,87 +394,6 @@ func (d *devFleet) startWorker(ctx context.Context, log zerolog.Logger) error {
 	return err
 }
 
-// sampleTenants name the first tenants; later ones are numbered.
-var sampleTenants = []struct{ slug, name string }{
-	{"acme", "Acme Ltd"}, {"globex", "Globex GmbH"}, {"initech", "Initech Inc."}, {"umbrella", "Umbrella SA"}, {"hooli", "Hooli"},
-}
-
-func sampleTenant(i int) (slug, name string) {
-	if i < len(sampleTenants) {
-		return sampleTenants[i].slug, sampleTenants[i].name
-	}
-	return fmt.Sprintf("tenant-%03d", i+1), fmt.Sprintf("Tenant %d", i+1)
-}
-
-// makeTenants makes what is missing of the tenants, and fills those that are empty.
-func (d *devFleet) makeTenants(ctx context.Context) error {
-	client, err := d.app.jobs(ctx)
-	if err != nil {
-		return err
-	}
-	var ids, slugs []string
-	for i := range d.opts.tenants {
-		slug, name := sampleTenant(i)
-		made, err := client.CreateTenant(ctx, jobs.Provision{Slug: slug, Name: name, Labels: map[string]string{"plan": []string{"free", "pro", "enterprise"}[i%3]}},
-			&jobs.Options{IdempotencyKey: "dev/" + slug, RequestedBy: "tenantry dev"})
-		if errors.Is(err, jobs.ErrConflict) {
-			continue // its first tenant of that name was deleted and made anew by hand
-		}
-		if err != nil {
-			return fmt.Errorf("create tenant %s: %w", slug, err)
-		}
-		slugs = append(slugs, made.TenantID)
-		if made.State != string(tenants.StateActive) {
-			ids = append(ids, made.OperationID)
-		}
-	}
-	if len(ids) > 0 {
-		wait, cancel := context.WithTimeout(ctx, 5*time.Minute)
-		defer cancel()
-		if _, err := d.app.follow(wait, client, ids); err != nil {
-			return fmt.Errorf("provision tenants: %w", err)
-		}
-	}
-	filled := 0
-	reg, err := d.app.registry(ctx)
-	if err != nil {
-		return err
-	}
-	for i, id := range slugs {
-		tenant, err := reg.Tenant(ctx, id)
-		if err != nil {
-			return err
-		}
-		if tenant.State != tenants.StateActive {
-			continue // suspended or deleted since, by whoever tries things out
-		}
-		n, err := d.fill(ctx, id, i)
-		if err != nil {
-			return fmt.Errorf("fill tenant %s: %w", tenant.Slug, err)
-		}
-		filled += n
-	}
-	d.say("%d tenants are there (%d filled with sample rows now)", len(slugs), filled)
-	return nil
-}
-
-// fill writes sample rows through the worker's own pool cache, as an API would. A tenant that has customers is left alone.
-func (d *devFleet) fill(ctx context.Context, tenantID string, seed int) (int, error) {
-	lease, err := d.runtime.Cache().Acquire(ctx, tenantID)
-	if err != nil {
-		return 0, fmt.Errorf("lease pool: %w", err)
-	}
-	defer lease.Release()
-	tag, err := lease.Pool().Exec(ctx, sampleRows, seed)
-	if err != nil {
-		return 0, fmt.Errorf("insert rows: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return 0, nil
-	}
-	return 1, nil
-}
-
 func (d *devFleet) welcome() {
 	d.app.printf(`
 The fleet is up.
@@ -475,6 +410,7 @@ Try next, in another terminal in this folder:
   psql "$(%[7]s tenant url acme --role app)" -c 'SELECT count(*), sum(total) FROM invoices'
   %[7]s tenant suspend acme --wait
   %[7]s backup create globex --wait && %[7]s backup verify --tenant globex --wait && %[7]s backup status
+  %[7]s query "SELECT count(*) FROM invoices WHERE issued_at >= current_date"
   %[7]s op list
   %[7]s doctor
 
@@ -517,6 +453,8 @@ func (d *devFleet) stop() error {
 	if err := d.server.Stop(ctx, localpg.Fast); err != nil {
 		return fmt.Errorf("stop PostgreSQL: %w", err)
 	}
-	d.say("stopped")
+	if !d.opts.demo { // its last line is the answer
+		d.say("stopped")
+	}
 	return nil
 }
