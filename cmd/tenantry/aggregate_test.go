@@ -49,6 +49,7 @@ func TestAggregateCommands(t *testing.T) { //nolint:paralleltest // the environm
 	require.Contains(t, told, "tenantry aggregate run daily --day 2026-03-01 --only-missing")
 	_, told = c.run(exitPartial, "aggregate", "results", "daily", "--day", "2026-03-01")
 	require.NotContains(t, told, "ant")
+	require.Contains(t, c.ok("doctor"), "each complete in its newest day")
 	require.Contains(t, c.ok("aggregate", "publish", "daily", "--day", "2026-03-01"), "2026-03-01")
 	out, _ = c.run(exitPartial, "aggregate", "results", "daily", "--day", "2026-03-01")
 	require.Contains(t, out, `2026-03-01: 2 of 3 tenants; 1 missing: bee (relation`)
@@ -92,6 +93,12 @@ func TestAggregateCommands(t *testing.T) { //nolint:paralleltest // the environm
 	}
 	c.ok("aggregate", "drop", "daily", "--confirm", "daily")
 	require.Empty(t, c.list("aggregate", "list"))
+
+	c.ok("aggregate", "define", "odd", "--sql", "SELECT count(*) AS n FROM customers", "--retry-for", "0s", "--coverage", "100")
+	_, err = conn.Exec(t.Context(), `ALTER TABLE customers RENAME TO clients`)
+	require.NoError(t, err)
+	c.run(exitError, "aggregate", "run", "odd", "--wait")
+	require.Regexp(t, `warn +aggregate odd +2 of 3 tenants have answered for \S+, which is not published\n`, c.ok("doctor"))
 }
 
 // TestPostgresDiesUnderAnAggregate kills the server of a node, and that of the control database, while tenants are asked, and starts it again. The sums are those of

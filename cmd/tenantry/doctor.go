@@ -12,8 +12,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"github.com/avenit/tenantry/jobs"
 	"github.com/avenit/tenantry/migrations"
 	"github.com/avenit/tenantry/tenants"
+	"github.com/avenit/tenantry/tenants/aggregate"
+	"github.com/avenit/tenantry/tenants/fanout"
 	"github.com/avenit/tenantry/tenants/provision"
 )
 
@@ -81,6 +84,7 @@ func (a *app) examine(ctx context.Context, p *patient) {
 	}
 	examineWorkers(ctx, p, pool)
 	examineOperations(ctx, p, pool)
+	examineAggregates(ctx, p, pool)
 	keys, err := a.keys()
 	if err != nil || keys == nil {
 		p.fail("secret key", "TENANTRY_SECRET_KEY is not set or cannot be read", "give it the key that the workers have")
@@ -209,6 +213,30 @@ func examineOperations(ctx context.Context, p *patient, pool *pgxpool.Pool) {
 		p.warn("operations", fmt.Sprintf("%d have been queued for more than 5 minutes", old), "more workers, or a higher --concurrency")
 	default:
 		p.ok("operations", "none is parked")
+	}
+}
+
+// examineAggregates tells of aggregates whose newest day has ended without some tenants.
+func examineAggregates(ctx context.Context, p *patient, pool *pgxpool.Pool) {
+	list, err := aggregate.List(ctx, pool, "")
+	if err != nil {
+		p.fail("aggregates", message(err), "")
+		return
+	}
+	incomplete := 0
+	for _, g := range list {
+		if g.Newest == nil || g.Newest.Contributed >= g.Newest.Tenants || g.Newest.State == string(jobs.StateRunning) {
+			continue
+		}
+		incomplete++
+		says := fmt.Sprintf("%s of %s tenants have answered for %s", fanout.Grouped(g.Newest.Contributed), fanout.Grouped(g.Newest.Tenants), g.Newest.Day)
+		if g.Newest.PublishedAt == nil {
+			says += ", which is not published"
+		}
+		p.warn("aggregate "+g.Name, says, fmt.Sprintf("tenantry aggregate show %s says why; then tenantry aggregate run %s --day %s --only-missing", g.Name, g.Name, g.Newest.Day))
+	}
+	if len(list) > 0 && incomplete == 0 {
+		p.ok("aggregates", "%d, each complete in its newest day", len(list))
 	}
 }
 
