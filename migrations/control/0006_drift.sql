@@ -152,6 +152,9 @@ BEGIN
   END IF;
   PERFORM set_config('tenantry.requested_by', p_asker, true);
   SELECT o.id INTO v_id FROM tenantry.operations o WHERE o.kind = v.kind AND o.idempotency_key = v_key;
+  IF v_id IS NULL AND v.kind = 'aggregate' THEN -- a day has one run at a time: the one that is under way is what is wanted
+    v_id := tenantry.running_aggregate(v.args ->> 'aggregate', (v.args ->> 'day')::date);
+  END IF;
   v_id := coalesce(v_id, tenantry.submit_as(v.kind, v.args, v_key, false));
   UPDATE tenantry.slots s SET operation_id = v_id WHERE s.schedule = p_name AND s.slot = p_slot;
   RETURN v_id;

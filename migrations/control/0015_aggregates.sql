@@ -158,6 +158,17 @@ BEGIN
 END
 $$;
 
+-- running_aggregate is the operation of the run that is under way for a day of an aggregate's newest table, NULL where there is none.
+CREATE FUNCTION tenantry.running_aggregate(p_name text, p_day date) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+  SELECT r.operation_id
+  FROM tenantry.aggregates a
+  JOIN tenantry.aggregate_definitions d ON d.aggregate = a.name AND d.number = a.definition
+  JOIN tenantry.aggregate_runs r ON r.relation = d.relation AND r.day = p_day AND r.finished_at IS NULL
+  WHERE a.name = p_name
+$$;
+
 -- start_aggregate asks for a day of an aggregate and returns the run's operation. Every tenant that is active now belongs to it; only = missing leaves out who has
 -- contributed when it was asked last. What a tenant had contributed stays until it contributes anew.
 CREATE FUNCTION tenantry.start_aggregate(p_args jsonb, p_key text) RETURNS text
@@ -169,7 +180,6 @@ DECLARE
   v tenantry.aggregates;
   v_relation text;
   v_day date;
-  v_other text;
   v_asked integer;
 BEGIN
   IF v_op.id IS NOT NULL THEN
@@ -185,8 +195,8 @@ BEGIN
   VALUES (v_id, v.name, v.definition, v_relation, v_day, now() + v.retry_for)
   ON CONFLICT (relation, day) WHERE finished_at IS NULL DO NOTHING;
   IF NOT FOUND THEN
-    SELECT r.operation_id INTO v_other FROM tenantry.aggregate_runs r WHERE r.relation = v_relation AND r.day = v_day AND r.finished_at IS NULL;
-    PERFORM tenantry.refuse('TY003', 'day', format('day: %s of %s is under way: %s', v_day, v.name, v_other), 'wait for it, or tenantry op cancel ' || v_other);
+    PERFORM tenantry.refuse('TY003', 'day', format('day: %s of %s is under way%s', v_day, v.name, ': ' || r.id), 'wait for it' || coalesce(', or tenantry op cancel ' || r.id, ''))
+    FROM tenantry.running_aggregate(v.name, v_day) AS r (id);  -- none: it has just ended
   END IF;
   INSERT INTO tenantry.aggregate_slices AS s (relation, day, tenant_id, run, state)
   SELECT v_relation, v_day, t.id, v_id, 'due'
