@@ -61,7 +61,7 @@ CREATE TABLE tenantry.aggregate_slices (
   day            date NOT NULL,
   tenant_id      text NOT NULL,
   run            text NOT NULL,             -- the newest run that asks it
-  -- due: it is to be asked at next_at; asked: a batch is about to; contributed; left: it was suspended or deleted before it had answered.
+  -- due: it is to be asked at next_at; asked: a batch is about to; contributed; left: it was suspended or deleted before it had answered, or is not meant any more.
   state          text NOT NULL CHECK (state IN ('due', 'asked', 'contributed', 'left')),
   batch_id       text,                      -- the operation that asks
   tries          integer NOT NULL DEFAULT 0,
@@ -206,6 +206,10 @@ BEGIN
       SELECT FROM tenantry.aggregate_slices o WHERE o.relation = v_relation AND o.day = v_day AND o.tenant_id = t.id AND o.state = 'contributed'))
   ON CONFLICT (relation, day, tenant_id) DO UPDATE SET run = v_id, state = 'due', batch_id = NULL, tries = 0, next_at = now(), reason = '';
   GET DIAGNOSTICS v_asked = ROW_COUNT;
+  -- Whom an earlier run has not reached, and this one does not ask, does not belong to the day any more.
+  UPDATE tenantry.aggregate_slices s
+  SET state = CASE WHEN s.contributed_at IS NULL THEN 'left' ELSE 'contributed' END
+  WHERE s.relation = v_relation AND s.day = v_day AND s.state = 'due' AND s.run <> v_id;
   INSERT INTO tenantry.aggregate_days AS d (relation, day, aggregate, operation_id) VALUES (v_relation, v_day, v.name, v_id)
   ON CONFLICT (relation, day) DO UPDATE SET operation_id = v_id;
   PERFORM tenantry.count_aggregate(v_relation, v_day);
