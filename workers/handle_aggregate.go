@@ -138,6 +138,9 @@ func (w *batchWriter) count(list []aggregate.Slice) {
 
 // advanceAggregates moves every run of an aggregate on. Every worker does so; one at a time gets a run.
 func (c *chores) advanceAggregates(ctx context.Context) error {
+	if err := aggregate.Observe(ctx, c.pool); err != nil {
+		return err
+	}
 	active, err := aggregate.Active(ctx, c.pool)
 	if err != nil {
 		return err

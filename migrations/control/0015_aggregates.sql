@@ -248,14 +248,44 @@ $$;
 
 -- observe_aggregate takes back from batches that have ended what they have not asked: it is due again. The caller holds the run.
 CREATE FUNCTION tenantry.observe_aggregate(p_run text) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 AS $$
+DECLARE
+  -- One look for both: a batch that ends in between would be forgotten, and its tenants with it.
+  v_ended text[] := ARRAY(
+    SELECT b.operation_id FROM tenantry.aggregate_batches b JOIN tenantry.operations o ON o.id = b.operation_id
+    WHERE b.run = p_run AND o.finished_at IS NOT NULL);
+BEGIN
+  IF v_ended = '{}' THEN
+    RETURN;
+  END IF;
   UPDATE tenantry.aggregate_slices s
   SET state = 'due', batch_id = NULL, tries = s.tries + 1, next_at = now() + tenantry.aggregate_pause(s.tries + 1),
       reason = 'its batch ended: ' || coalesce(o.error ->> 'message', o.state)
   FROM tenantry.operations o
-  WHERE s.run = p_run AND s.state = 'asked' AND o.id = s.batch_id AND o.finished_at IS NOT NULL;
-  DELETE FROM tenantry.aggregate_batches b USING tenantry.operations o WHERE b.run = p_run AND o.id = b.operation_id AND o.finished_at IS NOT NULL;
+  WHERE s.run = p_run AND s.state = 'asked' AND s.batch_id = ANY (v_ended) AND o.id = s.batch_id;
+  DELETE FROM tenantry.aggregate_batches b WHERE b.operation_id = ANY (v_ended);
+END
+$$;
+
+-- observe_aggregates does so for all runs of which a batch has ended, but for those that somebody else has.
+CREATE FUNCTION tenantry.observe_aggregates() RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_run text;
+BEGIN
+  FOR v_run IN
+    SELECT r.operation_id
+    FROM tenantry.aggregate_runs r
+    WHERE r.finished_at IS NULL
+      AND EXISTS (SELECT FROM tenantry.aggregate_batches b JOIN tenantry.operations o ON o.id = b.operation_id WHERE b.run = r.operation_id AND o.finished_at IS NOT NULL)
+    ORDER BY r.operation_id
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+  LOOP
+    PERFORM tenantry.observe_aggregate(v_run);
+  END LOOP;
+END
 $$;
 
 -- dispatch_aggregate asks for a batch on each node that has tenants due and none under way, and returns how many. A node on which tenants are being made is

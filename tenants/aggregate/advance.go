@@ -21,6 +21,15 @@ const BatchTenants = 500
 // mostMissing is how many tenants a run's result names.
 const mostMissing = 100
 
+// Observe takes back from batches that have ended what they have not asked, of all runs that nobody else has just now. It comes before any of them is moved on, so that a
+// node is free for whose turn it is, however many runs there are.
+func Observe(ctx context.Context, control *pgxpool.Pool) error {
+	if _, err := control.Exec(ctx, `SELECT tenantry.observe_aggregates()`); err != nil {
+		return fmt.Errorf("look at batches of aggregates: %w", err)
+	}
+	return nil
+}
+
 // Active lists runs that have not ended, those first that have waited for longest.
 func Active(ctx context.Context, control *pgxpool.Pool) ([]string, error) {
 	rows, err := control.Query(ctx, `SELECT operation_id FROM tenantry.aggregate_runs WHERE finished_at IS NULL ORDER BY dispatched_at NULLS FIRST, operation_id`)

@@ -49,3 +49,36 @@ func TestWhoHasLeftIsNotMissing(t *testing.T) {
 		require.True(t, r.Published)
 	}
 }
+
+// A batch that fails while others are looked at is looked at the next time, and its tenants with it.
+func TestABatchEndsWhileOthersAreLookedAt(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant", "bee")
+	define(t, f, aggregate.Spec{Name: "narrow", SQL: customersSQL})
+	exec(t, f, `
+		INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, until, finished_at)
+		VALUES ('op_run', 'narrow', 1, 'narrow', '2026-01-01', now(), now())`)
+	exec(t, f, `INSERT INTO tenantry.operations (id, kind, args, state) VALUES ('op_run', 'aggregate', '{}', 'running')`)
+	exec(t, f, `INSERT INTO tenantry.operations (id, kind, args, state, attempt, finished_at) VALUES ('op_a', 'aggregate_batch', '{}', 'failed', 1, now()), ('op_b', 'aggregate_batch', '{}', 'running', 1, NULL)`)
+	exec(t, f, `INSERT INTO tenantry.aggregate_batches (node_id, operation_id, run) SELECT id, CASE name WHEN 'n1' THEN 'op_a' ELSE 'op_b' END, 'op_run' FROM tenantry.nodes`)
+	exec(t, f, `INSERT INTO tenantry.aggregate_slices (relation, day, tenant_id, run, state, batch_id) VALUES ('narrow', '2026-01-01', 'one', 'op_run', 'asked', 'op_a'), ('narrow', '2026-01-01', 'two', 'op_run', 'asked', 'op_b')`)
+
+	hold, err := f.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer hold.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // that is its end
+	_, err = hold.Exec(t.Context(), `SELECT FROM tenantry.aggregate_slices WHERE batch_id = 'op_a' FOR UPDATE`)
+	require.NoError(t, err)
+	looked := make(chan error)
+	go func() {
+		_, err := f.Pool.Exec(t.Context(), `SELECT tenantry.observe_aggregate('op_run')`)
+		looked <- err
+	}()
+	require.Eventually(t, func() bool {
+		return scan[int](t, f.Pool, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%observe_aggregate%'`) > 0
+	}, 10*time.Second, 10*time.Millisecond)
+	exec(t, f, `UPDATE tenantry.operations SET state = 'failed', finished_at = now() WHERE id = 'op_b'`)
+	require.NoError(t, hold.Rollback(t.Context()))
+	require.NoError(t, <-looked)
+	require.Zero(t, scan[int](t, f.Pool, `
+		SELECT count(*) FROM tenantry.aggregate_slices s WHERE s.state = 'asked' AND NOT EXISTS (SELECT FROM tenantry.aggregate_batches b WHERE b.operation_id = s.batch_id)`))
+}
