@@ -123,13 +123,14 @@ func cancelBatches(ctx context.Context, tx pgx.Tx, run string, states ...string)
 // showGap is how often who watches a run is told how far it is.
 const showGap = 500 * time.Millisecond
 
-// show tells who watches the operation how far it is, unless that was told a moment ago.
+// show tells who watches the operation how far it is, unless that was told a moment ago. It counts who is open, for which there is an index: of who has answered there are
+// those of all days.
 func show(ctx context.Context, tx pgx.Tx, run string, gap time.Duration) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE tenantry.operations o
-		SET progress_done = s.done, updated_at = now()
-		FROM (SELECT count(*) FILTER (WHERE state IN ('contributed', 'left')) AS done FROM tenantry.aggregate_slices WHERE run = $1) s
-		WHERE o.id = $1 AND o.progress_done <> s.done AND o.updated_at <= now() - $2::interval`, run, gap)
+		SET progress_done = o.progress_total - s.open, updated_at = now()
+		FROM (SELECT count(*) AS open FROM tenantry.aggregate_slices WHERE run = $1 AND state IN ('due', 'asked')) s
+		WHERE o.id = $1 AND o.progress_done <> o.progress_total - s.open AND o.updated_at <= now() - $2::interval`, run, gap)
 	if err != nil {
 		return fmt.Errorf("show progress: %w", err)
 	}
