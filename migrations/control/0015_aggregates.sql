@@ -356,10 +356,20 @@ BEGIN
     WHERE s.tenant_id = p_tenant
     ORDER BY 1
   LOOP
-    -- The slices first: whoever is writing the tenant's rows has them, and has written them then.
-    DELETE FROM tenantry.aggregate_slices s WHERE s.relation = v_relation AND s.tenant_id = p_tenant;
+    -- The slices first: whoever is writing the tenant's rows has them, and has written them then. The days are not counted anew, for there may be years of them: each has
+    -- one tenant less. Whoever counts one meanwhile holds it, or waits for it and then does not see the slice.
+    WITH gone AS (
+      DELETE FROM tenantry.aggregate_slices s WHERE s.relation = v_relation AND s.tenant_id = p_tenant
+      RETURNING s.day, (s.state <> 'left')::integer AS belonged, (s.contributed_at IS NOT NULL)::integer AS contributed
+    ), held AS MATERIALIZED (
+      SELECT d.day FROM tenantry.aggregate_days d WHERE d.relation = v_relation AND d.day IN (SELECT day FROM gone) ORDER BY d.day FOR NO KEY UPDATE
+    )
+    UPDATE tenantry.aggregate_days d
+    SET tenants = d.tenants - gone.belonged, contributed = d.contributed - gone.contributed, changed_at = now(),
+        published_at = coalesce(d.published_at, CASE WHEN d.contributed - gone.contributed >= a.publish_at * (d.tenants - gone.belonged) THEN now() END)
+    FROM gone, held, tenantry.aggregates a
+    WHERE d.relation = v_relation AND d.day = gone.day AND held.day = gone.day AND a.name = d.aggregate;
     EXECUTE format('DELETE FROM aggregates.%I WHERE tenant_id = $1', v_relation) USING p_tenant;
-    PERFORM tenantry.count_aggregate(d.relation, d.day) FROM tenantry.aggregate_days d WHERE d.relation = v_relation ORDER BY d.day;
   END LOOP;
 END
 $$;
