@@ -82,3 +82,18 @@ func TestABatchEndsWhileOthersAreLookedAt(t *testing.T) {
 	require.Zero(t, scan[int](t, f.Pool, `
 		SELECT count(*) FROM tenantry.aggregate_slices s WHERE s.state = 'asked' AND NOT EXISTS (SELECT FROM tenantry.aggregate_batches b WHERE b.operation_id = s.batch_id)`))
 }
+
+// A changed query is tried on a tenant that the aggregate asks, and what a column is has changed although the table keeps both as text.
+func TestAChangedQueryIsTriedOnWhomItAsks(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant", "bee", "cat", "dog", "eel", "fox")
+	exec(t, f, `UPDATE tenantry.tenants SET labels = '{"app": "crm"}' WHERE slug = 'fox'`)
+	change(t, f, "fox", `CREATE TYPE stage AS ENUM ('new'); CREATE TABLE deals AS SELECT 'new'::stage AS stage, 'pg_class'::name AS kind; GRANT SELECT ON deals TO PUBLIC`)
+	const sql = `SELECT stage, kind FROM deals`
+	define(t, f, aggregate.Spec{Name: "deals", SQL: sql, Labels: map[string]string{"app": "crm"}, Zone: new("Europe/Berlin")})
+	require.Equal(t, "settings", define(t, f, aggregate.Spec{Name: "deals", SQL: sql}).Change)
+	change(t, f, "fox", `ALTER TABLE deals ALTER kind TYPE text`)
+	d := define(t, f, aggregate.Spec{Name: "deals", SQL: sql})
+	require.Equal(t, "text deals fox", d.Change+" "+d.Table+" "+d.Tried)
+	require.Equal(t, "1 of 1 tenants", run(t, f, "deals").Coverage())
+}

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,11 @@ func define(ctx context.Context, reg *tenants.Registry, s Spec) (Defined, error)
 		if err := fanout.CheckStatement(s.SQL); err != nil {
 			return d, err
 		}
-		report, err := try(ctx, reg, s)
+		asked, err := s.asWhole(ctx, reg)
+		if err != nil {
+			return d, err
+		}
+		report, err := try(ctx, reg, asked)
 		if err != nil {
 			return d, err
 		}
@@ -132,6 +137,23 @@ func define(ctx context.Context, reg *tenants.Registry, s Spec) (Defined, error)
 	}
 	err := pgx.BeginFunc(ctx, reg.Pool(), func(tx pgx.Tx) error { return d.write(ctx, tx, s, columns) })
 	return d, err //nolint:wrapcheck // the caller does
+}
+
+// asWhole fills in what is not given and is to stay as it is: whom to ask, whose day is meant, and how long that may take.
+func (s Spec) asWhole(ctx context.Context, reg *tenants.Registry) (Spec, error) {
+	old, err := Get(ctx, reg.Pool(), s.Name)
+	if errors.Is(err, ErrNoAggregate) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	if s.Labels == nil {
+		s.Labels = old.Labels
+	}
+	s.Zone = cmp.Or(s.Zone, &old.Zone)
+	s.Timeout = cmp.Or(s.Timeout, (*time.Duration)(&old.Timeout))
+	return s, nil
 }
 
 // checkZone refuses a zone that the control database does not know.
@@ -155,7 +177,11 @@ func try(ctx context.Context, reg *tenants.Registry, s Spec) (fanout.Report, err
 	if s.Zone != nil {
 		zone = *s.Zone
 	}
-	params, err := Params(ctx, reg.Pool(), time.Now().AddDate(0, 0, -1), zone)
+	var yesterday time.Time
+	if err := reg.Pool().QueryRow(ctx, `SELECT (now() AT TIME ZONE $1)::date - 1`, zone).Scan(&yesterday); err != nil {
+		return fanout.Report{}, fmt.Errorf("find yesterday in %s: %w", zone, err)
+	}
+	params, err := Params(ctx, reg.Pool(), yesterday, zone)
 	if err != nil {
 		return fanout.Report{}, err
 	}
@@ -267,7 +293,7 @@ func (d *Defined) write(ctx context.Context, tx pgx.Tx, s Spec, columns []fanout
 	switch {
 	case old.number == 0:
 		d.Change = "new"
-	case s.SQL == old.sql && slices.Equal(d.Columns, stored(old.columns)):
+	case s.SQL == old.sql && slices.EqualFunc(columns, old.columns, fanout.Column.Same): // what tenants must answer is the type itself, not what is stored of it
 		d.Change = "settings"
 		return nil
 	case extends(d.Columns, stored(old.columns)) && len(columns) == len(old.columns):

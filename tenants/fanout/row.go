@@ -66,8 +66,8 @@ func (c Column) String() string {
 	return c.Name + " " + name
 }
 
-// same says whether two columns can stand in one table. Types that two databases have made themselves have numbers of their own.
-func (c Column) same(other Column) bool {
+// Same says whether two columns can stand in one table. Types that two databases have made themselves have numbers of their own.
+func (c Column) Same(other Column) bool {
 	return c.Name == other.Name && (c.OID == other.OID || (c.OID >= firstOwnOID && other.OID >= firstOwnOID))
 }
 
@@ -79,7 +79,7 @@ func columnsOf(fields []pgconn.FieldDescription) []Column {
 	return columns
 }
 
-func sameColumns(a, b []Column) bool { return slices.EqualFunc(a, b, Column.same) }
+func sameColumns(a, b []Column) bool { return slices.EqualFunc(a, b, Column.Same) }
 
 func columnText(columns []Column) string {
 	list := make([]string, len(columns))
