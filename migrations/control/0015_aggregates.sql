@@ -14,7 +14,7 @@ END
 $$;
 
 CREATE TABLE tenantry.aggregates (
-  name       text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,39}$'),
+  name       text PRIMARY KEY CHECK (name ~ '^[a-z]([a-z0-9_]{0,38}[a-z0-9])?$'),
   definition integer NOT NULL,                            -- the newest
   labels     jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),  -- of the tenants that are asked
   zone       text NOT NULL DEFAULT 'UTC',                 -- whose days are meant

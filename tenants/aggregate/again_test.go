@@ -97,3 +97,17 @@ func TestAChangedQueryIsTriedOnWhomItAsks(t *testing.T) {
 	require.Equal(t, "text deals fox", d.Change+" "+d.Table+" "+d.Tried)
 	require.Equal(t, "1 of 1 tenants", run(t, f, "deals").Coverage())
 }
+
+// A name that another aggregate has does not keep one from its next table.
+func TestVersionsPassNamesThatAreTaken(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant")
+	for _, name := range []string{"sales", "sales_v2"} {
+		define(t, f, aggregate.Spec{Name: name, SQL: `SELECT 1 AS n`})
+	}
+	require.Equal(t, "sales_v3", define(t, f, aggregate.Spec{Name: "sales", SQL: `SELECT 'x' AS n`}).Table)
+	require.Equal(t, "sales_v4", define(t, f, aggregate.Spec{Name: "sales", SQL: `SELECT 1 AS n`}).Table)
+	// A name can be asked for, and be that of a schedule.
+	_, err := aggregate.Define(t.Context(), f.Registry, aggregate.Spec{Name: "sales_", SQL: `SELECT 1 AS n`})
+	require.ErrorContains(t, err, "no _ at the end")
+}

@@ -75,12 +75,12 @@ func bad(field, format string, args ...any) error {
 	return &BadSpecError{field, fmt.Sprintf(format, args...)}
 }
 
-var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+var nameForm = regexp.MustCompile(`^[a-z]([a-z0-9_]{0,38}[a-z0-9])?$`)
 
 func (s Spec) validate() error {
 	switch {
 	case !nameForm.MatchString(s.Name):
-		return bad("name", "%q is no name of an aggregate: give 1 to 40 of a-z 0-9 _, a letter first", s.Name)
+		return bad("name", "%q is no name of an aggregate: give 1 to 40 of a-z 0-9 _, a letter first and no _ at the end", s.Name)
 	case s.PublishAt != nil && (*s.PublishAt < 0 || *s.PublishAt > 1):
 		return bad("coverage", "%g is no share: give one from 0, at once, to 1, all tenants", *s.PublishAt)
 	case s.RetryFor != nil && (*s.RetryFor < 0 || *s.RetryFor > 30*24*time.Hour):
@@ -345,7 +345,7 @@ func (d *Defined) next(ctx context.Context, tx pgx.Tx, s Spec, columns []fanout.
 	return nil
 }
 
-// makeTable makes a table for the columns, under the aggregate's name or with the next version after it.
+// makeTable makes a table for the columns, under the aggregate's name or with the next version after it, of those that another aggregate does not have as its name.
 func (d *Defined) makeTable(ctx context.Context, tx pgx.Tx) error {
 	version := 1
 	err := tx.QueryRow(ctx, `SELECT count(DISTINCT relation) + 1 FROM tenantry.aggregate_definitions WHERE aggregate = $1`, d.Aggregate).Scan(&version)
@@ -353,15 +353,16 @@ func (d *Defined) makeTable(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("count its tables: %w", err)
 	}
 	d.Table = d.Aggregate
-	if version > 1 {
-		d.Table = fmt.Sprintf("%s_v%d", d.Aggregate, version)
-	}
-	var taken bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, qualified(d.Table)).Scan(&taken); err != nil {
-		return fmt.Errorf("look for a table: %w", err)
-	}
-	if taken {
-		return bad("name", "there is aggregates.%s already: give another name", d.Table)
+	for taken := true; taken; version++ {
+		if version > 1 {
+			d.Table = fmt.Sprintf("%s_v%d", d.Aggregate, version)
+		}
+		if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, qualified(d.Table)).Scan(&taken); err != nil {
+			return fmt.Errorf("look for a table: %w", err)
+		}
+		if taken && version == 1 {
+			return bad("name", "there is aggregates.%s already: give another name", d.Table)
+		}
 	}
 	list := []string{"tenant_id text NOT NULL", "day date NOT NULL"}
 	for _, c := range d.Columns {
