@@ -111,3 +111,30 @@ func TestVersionsPassNamesThatAreTaken(t *testing.T) {
 	_, err := aggregate.Define(t.Context(), f.Registry, aggregate.Spec{Name: "sales_", SQL: `SELECT 1 AS n`})
 	require.ErrorContains(t, err, "no _ at the end")
 }
+
+// Whoever reads a table for long makes others wait for seconds only: the change waits no longer, and nobody behind it.
+func TestAChangeDoesNotQueueBehindReaders(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant")
+	define(t, f, aggregate.Spec{Name: "read", SQL: `SELECT 1 AS n`})
+	require.NoError(t, aggregate.Schedule(t.Context(), f.Pool, "read", "15 2 * * *", "", "yesterday"))
+	for _, change := range []func() error{
+		func() error {
+			_, err := aggregate.Define(t.Context(), f.Registry, aggregate.Spec{Name: "read", SQL: `SELECT 1 AS n, 2 AS m`})
+			return err
+		},
+		func() error { return aggregate.Drop(t.Context(), f.Pool, "read") },
+	} {
+		tx, err := f.Pool.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SELECT FROM aggregates.read`)
+		require.NoError(t, err)
+		err = change()
+		_ = tx.Rollback(context.WithoutCancel(t.Context()))
+		require.ErrorContains(t, err, "somebody is reading the table")
+	}
+	require.Equal(t, 1, scan[int](t, f.Pool, `SELECT count(*) FROM tenantry.schedules WHERE name = 'aggregate.read'`))
+	exec(t, f, `DROP TABLE aggregates.read`) // somebody was tidy
+	require.NoError(t, aggregate.Drop(t.Context(), f.Pool, "read"))
+	require.Zero(t, scan[int](t, f.Pool, `SELECT count(*) FROM tenantry.schedules WHERE name = 'aggregate.read'`))
+}

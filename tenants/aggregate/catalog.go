@@ -218,6 +218,10 @@ func columnsOf(fields []pgconn.FieldDescription) []fanout.Column {
 // Drop drops an aggregate with its tables, its schedule and all that is known of its days. It refuses while a run is under way.
 func Drop(ctx context.Context, control *pgxpool.Pool, name string) error {
 	err := pgx.BeginFunc(ctx, control, func(tx pgx.Tx) error {
+		// The schedule first, as everywhere: who asks for one of its times has it, and then the aggregate.
+		if _, err := tx.Exec(ctx, `DELETE FROM tenantry.schedules WHERE name = $1`, ScheduleName(name)); err != nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
 		var there bool
 		err := tx.QueryRow(ctx, `SELECT true FROM tenantry.aggregates WHERE name = $1 FOR UPDATE`, name).Scan(&there)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -252,13 +256,12 @@ func drop(ctx context.Context, tx pgx.Tx, name string) error {
 		return err //nolint:wrapcheck // the caller does
 	}
 	for _, table := range tables {
-		if _, err := tx.Exec(ctx, "DROP TABLE "+qualified(table)); err != nil {
-			return err //nolint:wrapcheck // the caller does
+		if err := restructure(ctx, tx, "DROP TABLE IF EXISTS "+qualified(table)); err != nil {
+			return err
 		}
 	}
 	for _, sql := range []string{
 		`DELETE FROM tenantry.aggregate_slices WHERE relation IN (SELECT relation FROM tenantry.aggregate_definitions WHERE aggregate = $1)`,
-		`DELETE FROM tenantry.schedules WHERE name = 'aggregate.' || $1`,
 		`DELETE FROM tenantry.aggregates WHERE name = $1`,
 	} {
 		if _, err := tx.Exec(ctx, sql, name); err != nil {
@@ -292,11 +295,19 @@ func Schedule(ctx context.Context, control *pgxpool.Pool, name, expression, zone
 	if zone == "" {
 		zone = a.Zone
 	}
-	_, err = control.Exec(ctx, `
-		INSERT INTO tenantry.schedules (name, kind, args, expression, zone, missed, does)
-		VALUES ($1, 'aggregate', jsonb_build_object('aggregate', $2::text, 'day', $3::text), $4, $5, 'each', format('asks every tenant for %s of %s', $2::text, $3::text))
-		ON CONFLICT (name) DO UPDATE SET args = excluded.args, expression = excluded.expression, zone = excluded.zone, does = excluded.does, enabled = true, error = ''`,
-		ScheduleName(name), name, day, expression, zone)
+	err = pgx.BeginFunc(ctx, control, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO tenantry.schedules (name, kind, args, expression, zone, missed, does)
+			VALUES ($1, 'aggregate', jsonb_build_object('aggregate', $2::text, 'day', $3::text), $4, $5, 'each', format('asks every tenant for %s of %s', $2::text, $3::text))
+			ON CONFLICT (name) DO UPDATE SET args = excluded.args, expression = excluded.expression, zone = excluded.zone, does = excluded.does, enabled = true, error = ''`,
+			ScheduleName(name), name, day, expression, zone)
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		// It may be dropped just now: its schedule would ask for nothing for ever.
+		_, err = tx.Exec(ctx, `SELECT tenantry.find_aggregate($1)`, name)
+		return err //nolint:wrapcheck // wrapped below
+	})
 	if err != nil {
 		return fmt.Errorf("schedule aggregate %s: %w", name, err)
 	}

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/fanout"
@@ -394,8 +396,20 @@ func (d *Defined) extendTable(ctx context.Context, tx pgx.Tx, old []Column) erro
 			list = append(list, "ADD COLUMN "+c.sql())
 		}
 	}
-	if _, err := tx.Exec(ctx, "ALTER TABLE "+qualified(d.Table)+" "+strings.Join(list, ", ")); err != nil {
+	if err := restructure(ctx, tx, "ALTER TABLE "+qualified(d.Table)+" "+strings.Join(list, ", ")); err != nil {
 		return fmt.Errorf("extend table: %w", err)
 	}
 	return nil
+}
+
+// restructure changes or drops a table. Others may be reading it for hours, and whoever comes after us would wait behind us: we wait for a few seconds only.
+func restructure(ctx context.Context, tx pgx.Tx, sql string) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '3s'`); err != nil {
+		return err //nolint:wrapcheck // the caller does
+	}
+	_, err := tx.Exec(ctx, sql)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == pgerrcode.LockNotAvailable {
+		return fmt.Errorf("somebody is reading the table: wait for that, or end it, and try again: %w", err)
+	}
+	return err //nolint:wrapcheck // the caller does
 }
