@@ -112,7 +112,7 @@ func cancelBatches(ctx context.Context, tx pgx.Tx, run string, states ...string)
 		SELECT tenantry.cancel(o.id)
 		FROM tenantry.aggregate_batches b
 		JOIN tenantry.operations o ON o.id = b.operation_id
-		WHERE b.run = $1 AND o.state = ANY ($2) AND NOT o.cancel_asked
+		WHERE b.run = $1 AND o.state = ANY ($2) AND NOT (o.state = 'running' AND o.cancel_asked)
 		ORDER BY o.id`, run, states)
 	if err != nil {
 		return fmt.Errorf("cancel batches: %w", err)

@@ -138,3 +138,17 @@ func TestAChangeDoesNotQueueBehindReaders(t *testing.T) {
 	require.NoError(t, aggregate.Drop(t.Context(), f.Pool, "read"))
 	require.Zero(t, scan[int](t, f.Pool, `SELECT count(*) FROM tenantry.schedules WHERE name = 'aggregate.read'`))
 }
+
+// A batch whose workers died after somebody had cancelled the run is parked, and does not keep the run from its end.
+func TestAParkedBatchIsCancelledHoweverItWasAskedTo(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "ant")
+	define(t, f, aggregate.Spec{Name: "parked", SQL: customersSQL, Timeout: new(time.Minute)})
+	slowly(t, f.Pool, "parked", 60)
+	id := f.Submit(t, jobs.Aggregate{Aggregate: "parked"})
+	require.Eventually(t, func() bool {
+		return scan[int](t, f.Pool, `SELECT count(*) FROM tenantry.operations WHERE kind = 'aggregate_batch' AND state = 'running'`) == 1
+	}, 20*time.Second, 10*time.Millisecond)
+	exec(t, f, `UPDATE tenantry.operations SET cancel_asked = true, state = CASE kind WHEN 'aggregate' THEN state ELSE 'parked' END WHERE kind LIKE 'aggregate%'`)
+	require.Equal(t, jobs.StateCancelled, f.Ends(t, id).State)
+}
