@@ -93,6 +93,9 @@ func (a *app) aggregateSpec(c *cobra.Command, name string, o aggregateFlags) (ag
 		spec.SQL = strings.TrimRight(strings.TrimSpace(text), ";")
 	}
 	given := c.Flags().Changed
+	if (given("file") || given("sql")) && strings.TrimSpace(spec.SQL) == "" {
+		return spec, usageError("the query is empty")
+	}
 	if given("select") {
 		labels, err := parseLabels("select", o.labels)
 		if err != nil {
@@ -105,7 +108,7 @@ func (a *app) aggregateSpec(c *cobra.Command, name string, o aggregateFlags) (ag
 	}
 	if given("coverage") {
 		percent, err := strconv.ParseFloat(strings.TrimSuffix(o.coverage, "%"), 64)
-		if err != nil || percent < 0 || percent > 100 {
+		if err != nil || !(percent >= 0 && percent <= 100) { // NaN is neither
 			return spec, usageError("--coverage %q: give a percentage from 0 to 100", o.coverage)
 		}
 		share := percent / 100

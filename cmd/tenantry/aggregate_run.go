@@ -123,7 +123,8 @@ func (a *app) aggregateResults() *cobra.Command {
 	var unpublished bool
 	c := &cobra.Command{
 		Use: "results NAME", Short: "Show what tenants have answered", Args: cobra.ExactArgs(1),
-		Long: `Shows the rows of published days: of the newest one, or of those that are given. It ends with how complete each day is, and exit code 3 when one is not.`,
+		Long: `Shows the rows of published days: of the newest one, or of those that are given. It ends with how complete each day is, and exit code 3
+when one is not, or is not there.`,
 		Example: `  tenantry aggregate results daily_invoices
   tenantry aggregate results daily_invoices --from 2026-10-01 --to 2026-10-31 -o csv > october.csv`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -142,6 +143,9 @@ func (a *app) aggregateResults() *cobra.Command {
 					return usageError("give --day, or --from and --to")
 				}
 			case day != "":
+				if _, err := time.Parse(time.DateOnly, day); err != nil {
+					return usageError("--day %q is no day: give one such as 2026-11-27", day)
+				}
 				from, to = day, day
 			default:
 				days, err := aggregate.Days(c.Context(), pool, args[0], mostDays)
@@ -203,7 +207,7 @@ func (a *app) showResults(ctx context.Context, g aggregate.Aggregate, r aggregat
 		return out.row(append([][]byte{[]byte(row.Tenant)}, row.Values...), nil)
 	})
 	if err != nil {
-		return err
+		return aggregateRefused(err)
 	}
 	complete := true
 	views := []dayView{}
@@ -218,8 +222,8 @@ func (a *app) showResults(ctx context.Context, g aggregate.Aggregate, r aggregat
 		views = append(views, v)
 		lines = append(lines, v.Text)
 	}
-	if len(days) == 0 {
-		lines, complete = []string{"no day of these is there: tenantry aggregate show " + g.Name}, false
+	if absent := absentDays(r, days); absent != "" {
+		lines, complete = append(lines, absent+": tenantry aggregate show "+g.Name), false
 	}
 	text := strings.Join(lines, "\n")
 	if err := out.end(lastWords{text: text, name: "days", view: views}); err != nil {
@@ -232,6 +236,31 @@ func (a *app) showResults(ctx context.Context, g aggregate.Aggregate, r aggregat
 		return &codeError{exitPartial, errShown}
 	}
 	return nil
+}
+
+// mostAbsent is how many days are named that are not there.
+const mostAbsent = 10
+
+// absentDays says which days of a range are not there, "" where all are: one that nobody has asked for, or that is not published, is never a zero.
+func absentDays(r aggregate.Range, days []aggregate.Day) string {
+	n := int(r.To.Sub(r.From)/(24*time.Hour)) + 1 - len(days)
+	if n <= 0 {
+		return ""
+	}
+	there := map[string]bool{}
+	for _, d := range days {
+		there[d.Day] = true
+	}
+	var names []string
+	for at := r.From; !at.After(r.To) && len(names) < mostAbsent; at = at.AddDate(0, 0, 1) {
+		if day := at.Format(time.DateOnly); !there[day] {
+			names = append(names, day)
+		}
+	}
+	if n > len(names) {
+		names = append(names, "…")
+	}
+	return fmt.Sprintf("%s not there, because nobody has asked for them or they are not published: %s", counted(n, "day"), strings.Join(names, ", "))
 }
 
 func (a *app) aggregateSchedule() *cobra.Command {

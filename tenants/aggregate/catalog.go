@@ -155,6 +155,13 @@ type Range struct {
 func Results(ctx context.Context, control *pgxpool.Pool, a Aggregate, r Range, take func(fanout.Row) error) ([]Day, error) {
 	var days []Day
 	err := pgx.BeginTxFunc(ctx, control, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		var known bool // a name that is misspelt is not one without rows
+		if err := tx.QueryRow(ctx, `SELECT $1 = '' OR EXISTS (SELECT FROM tenantry.tenants WHERE slug = $1)`, r.Tenant).Scan(&known); err != nil {
+			return err //nolint:wrapcheck // wrapped below
+		}
+		if !known {
+			return bad("tenant", "there is no tenant %q: see tenantry tenant list", r.Tenant)
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT d.day::text, d.relation, d.tenants, d.contributed, d.published_at, d.operation_id, coalesce(o.state, 'forgotten'), d.changed_at
 			FROM tenantry.aggregate_days d
