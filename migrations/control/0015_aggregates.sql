@@ -85,6 +85,7 @@ CREATE TABLE tenantry.aggregate_runs (
   definition    integer NOT NULL,
   relation      text NOT NULL,
   day           date NOT NULL,
+  zone          text NOT NULL DEFAULT 'UTC',  -- by whose clock the day is meant, for all tenants the same
   until         timestamptz NOT NULL,     -- nobody is asked again after it
   dispatched_at timestamptz,              -- a batch, the last time
   created_at    timestamptz NOT NULL DEFAULT now(),
@@ -99,13 +100,14 @@ CREATE TABLE tenantry.aggregate_batches (
   run          text NOT NULL
 );
 
--- What other programs may read of it.
+-- What other programs may read of it. Of a deleted tenant that is its id, which says nothing any more.
 CREATE VIEW aggregates.coverage AS
 SELECT d.aggregate, d.relation AS "table", d.day, d.tenants, d.contributed, d.tenants - d.contributed AS missing, d.published_at, d.changed_at
 FROM tenantry.aggregate_days d;
 
 CREATE VIEW aggregates.tenants AS
-SELECT t.id AS tenant_id, t.slug, t.name, t.state, t.labels, t.created_at, t.deleted_at
+SELECT t.id AS tenant_id, CASE WHEN t.state <> 'deleted' THEN t.slug END AS slug, CASE WHEN t.state <> 'deleted' THEN t.name END AS name, t.state,
+       CASE WHEN t.state <> 'deleted' THEN t.labels ELSE '{}' END AS labels, t.created_at, t.deleted_at
 FROM tenantry.tenants t;
 
 INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
@@ -191,8 +193,8 @@ BEGIN
   v := tenantry.find_aggregate(p_args ->> 'aggregate');
   v_day := tenantry.aggregate_day(v, p_args ->> 'day', now());
   SELECT d.relation INTO STRICT v_relation FROM tenantry.aggregate_definitions d WHERE d.aggregate = v.name AND d.number = v.definition;
-  INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, until)
-  VALUES (v_id, v.name, v.definition, v_relation, v_day, now() + v.retry_for)
+  INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, zone, until)
+  VALUES (v_id, v.name, v.definition, v_relation, v_day, v.zone, now() + v.retry_for)
   ON CONFLICT (relation, day) WHERE finished_at IS NULL DO NOTHING;
   IF NOT FOUND THEN
     PERFORM tenantry.refuse('TY003', 'day', format('day: %s of %s is under way%s', v_day, v.name, ': ' || r.id), 'wait for it' || coalesce(', or tenantry op cancel ' || r.id, ''))

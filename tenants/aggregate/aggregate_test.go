@@ -338,6 +338,7 @@ func TestPurgedTenants(t *testing.T) {
 	op := f.Do(t, jobs.Purge{Tenant: "ant", Confirm: "ant"})
 	require.Contains(t, string(op.Result), `"aggregates_kept": "aggregates.keeps"`)
 	require.Equal(t, []string{"bee 2|c1"}, rows(t, f, "forgets"))
+	require.Equal(t, "bee", scan[string](t, f.Pool, `SELECT string_agg(slug, ',') FROM aggregates.tenants`))
 	require.Equal(t, []string{"ant 1|c1", "bee 2|c1"}, rows(t, f, "keeps"))
 	require.Equal(t, "1 of 1", scan[string](t, f.Pool, `SELECT contributed || ' of ' || tenants FROM tenantry.aggregate_days WHERE relation = 'forgets'`))
 	require.Equal(t, "2 of 2", scan[string](t, f.Pool, `SELECT contributed || ' of ' || tenants FROM tenantry.aggregate_days WHERE relation = 'keeps'`))

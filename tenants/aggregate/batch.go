@@ -38,7 +38,7 @@ type Batch struct {
 }
 
 const batchSQL = `
-SELECT b.run, r.aggregate, r.relation, r.day, r.definition, f.sql, f.columns, a.timeout, a.most_rows, a.zone,
+SELECT b.run, r.aggregate, r.relation, r.day, r.definition, f.sql, f.columns, a.timeout, a.most_rows, r.zone,
        ARRAY(SELECT s.tenant_id FROM tenantry.aggregate_slices s WHERE s.batch_id = b.operation_id ORDER BY s.tenant_id)
 FROM tenantry.aggregate_batches b
 JOIN tenantry.aggregate_runs r ON r.operation_id = b.run
@@ -146,7 +146,7 @@ func (c *Collector) Take(row fanout.Row) error {
 
 // Ended adds how a tenant's part ended. What it gave before that, if it did not come to its end, is thrown away.
 func (c *Collector) Ended(o fanout.Outcome) {
-	s := Slice{Tenant: o.TenantID, Reason: o.Reason}
+	s := Slice{Tenant: o.TenantID, Reason: tidy(o.Reason)}
 	switch o.State {
 	case fanout.Answered:
 		s.State, s.Rows, s.text = Contributed, o.Rows, c.open[o.TenantID]
@@ -304,7 +304,17 @@ func (s Slice) Refused(err error) Slice {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		reason += ": " + pg.Message
 	}
-	return Slice{Tenant: s.Tenant, State: Late, Reason: reason}
+	return Slice{Tenant: s.Tenant, State: Late, Reason: tidy(reason)}
+}
+
+// tidy makes of what a tenant's server says something that can be kept: it may be a row's megabyte, or in a server's own encoding.
+func tidy(reason string) string {
+	const most = 1000
+	reason = strings.ToValidUTF8(strings.ReplaceAll(reason, "\x00", ""), "�")
+	if len(reason) > most {
+		reason = strings.ToValidUTF8(reason[:most], "") + "…"
+	}
+	return reason
 }
 
 // encodeColumns writes columns as they are kept.
