@@ -20,7 +20,7 @@ func TestTimesOfADayShareARun(t *testing.T) {
 	slowly(t, f.Pool, "live", 1)
 	tx, err := f.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it is committed
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
 	ask := func(ago string) *string {
 		return scan[*string](t, tx, `SELECT tenantry.ask_scheduled('aggregate.live', date_trunc('day', now(), 'UTC') + $1::interval, 'test')`, ago)
 	}
@@ -65,7 +65,7 @@ func TestABatchEndsWhileOthersAreLookedAt(t *testing.T) {
 
 	hold, err := f.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer hold.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // that is its end
+	defer hold.Rollback(context.WithoutCancel(t.Context()))
 	_, err = hold.Exec(t.Context(), `SELECT FROM tenantry.aggregate_slices WHERE batch_id = 'op_a' FOR UPDATE`)
 	require.NoError(t, err)
 	looked := make(chan error)
