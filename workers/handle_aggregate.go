@@ -38,7 +38,7 @@ type aggregated struct {
 func (t *toolbox) aggregateBatch(ctx context.Context, r *run) (done, error) {
 	batch, err := aggregate.ReadBatch(ctx, t.reg.Pool(), r.ID)
 	if errors.Is(err, aggregate.ErrNoBatch) {
-		return done{}, refuse("the run that asked for it has ended", "tenantry aggregate run asks anew")
+		return done{}, refuse("its tenants are asked by another batch by now, or the run has ended", "tenantry aggregate run asks anew")
 	}
 	if err != nil {
 		return done{}, err

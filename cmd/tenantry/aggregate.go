@@ -33,6 +33,7 @@ Each tenant stands in a day once, however often that is run and whatever breaks 
 type aggregateFlags struct {
 	file, sql, zone, coverage, on string
 	labels                        []string
+	everybody                     bool
 	retryFor, timeout             time.Duration
 	mostRows                      int
 	forget                        bool
@@ -69,6 +70,7 @@ It connects to a node from here and opens a password: it needs TENANTRY_SECRET_K
 	f.StringVarP(&o.file, "file", "f", "", "the `FILE` with the query; - is standard input")
 	f.StringVar(&o.sql, "sql", "", "the `QUERY` itself")
 	f.StringArrayVar(&o.labels, "select", nil, "only tenants with this label `k=v`")
+	f.BoolVar(&o.everybody, "all", false, "all tenants, whatever their labels; takes an earlier --select back")
 	f.StringVar(&o.zone, "zone", "", "by whose clock days are counted, such as Europe/Berlin (default UTC)")
 	f.StringVar(&o.coverage, "coverage", "", "the `PERCENT` of the tenants from which on a day is published (default 0, at once)")
 	f.DurationVar(&o.retryFor, "retry-for", 0, "how long those are asked again that have not answered (default 6h)")
@@ -93,6 +95,12 @@ func (a *app) aggregateSpec(c *cobra.Command, name string, o aggregateFlags) (ag
 		spec.SQL = strings.TrimRight(strings.TrimSpace(text), ";")
 	}
 	given := c.Flags().Changed
+	if o.everybody && given("select") {
+		return spec, usageError("--select and --all: give one of them")
+	}
+	if o.everybody {
+		spec.Labels = map[string]string{}
+	}
 	if (given("file") || given("sql")) && strings.TrimSpace(spec.SQL) == "" {
 		return spec, usageError("the query is empty")
 	}

@@ -23,7 +23,7 @@ CREATE TABLE tenantry.aggregates (
   -- How long after a run has begun tenants that have not answered are asked again.
   retry_for  interval NOT NULL DEFAULT '6 hours' CHECK (retry_for BETWEEN interval '0' AND interval '30 days'),
   timeout    interval NOT NULL DEFAULT '30 seconds' CHECK (timeout BETWEEN interval '10 milliseconds' AND interval '10 minutes'),
-  most_rows  integer NOT NULL DEFAULT 10000 CHECK (most_rows BETWEEN 1 AND 1000000),  -- of one tenant and day
+  most_rows  integer NOT NULL DEFAULT 10000 CHECK (most_rows BETWEEN 1 AND 100000),  -- of one tenant and day
   -- Whether purging a tenant deletes what it has answered. Otherwise that stays, under an id that says nothing any more.
   forget     boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT now()
@@ -86,6 +86,8 @@ CREATE TABLE tenantry.aggregate_runs (
   relation      text NOT NULL,
   day           date NOT NULL,
   zone          text NOT NULL DEFAULT 'UTC',  -- by whose clock the day is meant, for all tenants the same
+  timeout       interval NOT NULL,        -- as the aggregate had them when the run began
+  most_rows     integer NOT NULL,
   until         timestamptz NOT NULL,     -- nobody is asked again after it
   dispatched_at timestamptz,              -- a batch, the last time
   created_at    timestamptz NOT NULL DEFAULT now(),
@@ -193,8 +195,8 @@ BEGIN
   v := tenantry.find_aggregate(p_args ->> 'aggregate');
   v_day := tenantry.aggregate_day(v, p_args ->> 'day', now());
   SELECT d.relation INTO STRICT v_relation FROM tenantry.aggregate_definitions d WHERE d.aggregate = v.name AND d.number = v.definition;
-  INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, zone, until)
-  VALUES (v_id, v.name, v.definition, v_relation, v_day, v.zone, now() + v.retry_for)
+  INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, zone, timeout, most_rows, until)
+  VALUES (v_id, v.name, v.definition, v_relation, v_day, v.zone, v.timeout, v.most_rows, now() + v.retry_for)
   ON CONFLICT (relation, day) WHERE finished_at IS NULL DO NOTHING;
   IF NOT FOUND THEN
     PERFORM tenantry.refuse('TY003', 'day', format('day: %s of %s is under way%s', v_day, v.name, ': ' || r.id), 'wait for it' || coalesce(', or tenantry op cancel ' || r.id, ''))
@@ -291,7 +293,7 @@ END
 $$;
 
 -- dispatch_aggregate asks for a batch on each node that has tenants due and none under way, and returns how many. A node on which tenants are being made is
--- left alone, for five minutes at most. The caller holds the run.
+-- left alone, for five minutes at most since the run has asked for batches last. The caller holds the run.
 CREATE FUNCTION tenantry.dispatch_aggregate(p_run text, p_most integer) RETURNS integer
 LANGUAGE plpgsql
 AS $$
@@ -303,12 +305,15 @@ DECLARE
   v_asked integer := 0;
 BEGIN
   -- One at a time, so that a node gets one batch.
-  PERFORM pg_advisory_xact_lock(hashtextextended('tenantry.dispatch_aggregate', 0));
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry.dispatch_aggregate', 0)) THEN
+    RETURN 0; -- a moment later, then
+  END IF;
   SELECT k.* INTO STRICT v_kind FROM tenantry.kinds k WHERE k.kind = 'aggregate_batch';
   SELECT o.requested_by INTO STRICT v_by FROM tenantry.operations o WHERE o.id = p_run;
   FOR v_node IN
-    SELECT d.node_id, min(s.next_at) AS since
+    SELECT d.node_id, greatest(min(s.next_at), min(r.dispatched_at)) AS since
     FROM tenantry.aggregate_slices s
+    JOIN tenantry.aggregate_runs r ON r.operation_id = s.run
     JOIN tenantry.tenants t ON t.id = s.tenant_id
     JOIN tenantry.databases d ON d.id = t.database_id
     WHERE s.run = p_run AND s.state = 'due' AND s.next_at <= now()
@@ -318,7 +323,7 @@ BEGIN
   LOOP
     CONTINUE WHEN v_node.since > now() - interval '5 minutes' AND EXISTS (
       SELECT FROM tenantry.operations o JOIN tenantry.databases d ON d.id = o.database_id
-      WHERE o.finished_at IS NULL AND o.kind IN ('provision', 'restore', 'import') AND o.state IN ('queued', 'running') AND d.node_id = v_node.node_id);
+      WHERE o.finished_at IS NULL AND o.kind IN ('provision', 'restore', 'restore_in_place', 'import') AND o.state IN ('queued', 'running') AND d.node_id = v_node.node_id);
     v_batch := tenantry.append(v_kind, jsonb_build_object('run', p_run, 'node', v_node.node_id), NULL, v_by, p_parent => p_run);
     INSERT INTO tenantry.aggregate_batches (node_id, operation_id, run) VALUES (v_node.node_id, v_batch, p_run);
     UPDATE tenantry.aggregate_slices s

@@ -56,8 +56,8 @@ func TestABatchEndsWhileOthersAreLookedAt(t *testing.T) {
 	f := newFleet(t, "ant", "bee")
 	define(t, f, aggregate.Spec{Name: "narrow", SQL: customersSQL})
 	exec(t, f, `
-		INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, until, finished_at)
-		VALUES ('op_run', 'narrow', 1, 'narrow', '2026-01-01', now(), now())`)
+		INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, timeout, most_rows, until, finished_at)
+		VALUES ('op_run', 'narrow', 1, 'narrow', '2026-01-01', '30s', 100, now(), now())`)
 	exec(t, f, `INSERT INTO tenantry.operations (id, kind, args, state) VALUES ('op_run', 'aggregate', '{}', 'running')`)
 	exec(t, f, `INSERT INTO tenantry.operations (id, kind, args, state, attempt, finished_at) VALUES ('op_a', 'aggregate_batch', '{}', 'failed', 1, now()), ('op_b', 'aggregate_batch', '{}', 'running', 1, NULL)`)
 	exec(t, f, `INSERT INTO tenantry.aggregate_batches (node_id, operation_id, run) SELECT id, CASE name WHEN 'n1' THEN 'op_a' ELSE 'op_b' END, 'op_run' FROM tenantry.nodes`)

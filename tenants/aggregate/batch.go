@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"time"
 
@@ -38,11 +39,10 @@ type Batch struct {
 }
 
 const batchSQL = `
-SELECT b.run, r.aggregate, r.relation, r.day, r.definition, f.sql, f.columns, a.timeout, a.most_rows, r.zone,
+SELECT b.run, r.aggregate, r.relation, r.day, r.definition, f.sql, f.columns, r.timeout, r.most_rows, r.zone,
        ARRAY(SELECT s.tenant_id FROM tenantry.aggregate_slices s WHERE s.batch_id = b.operation_id ORDER BY s.tenant_id)
 FROM tenantry.aggregate_batches b
 JOIN tenantry.aggregate_runs r ON r.operation_id = b.run
-JOIN tenantry.aggregates a ON a.name = r.aggregate
 JOIN tenantry.aggregate_definitions f ON f.aggregate = r.aggregate AND f.number = r.definition
 WHERE b.operation_id = $1`
 
@@ -64,13 +64,18 @@ func ReadBatch(ctx context.Context, control *pgxpool.Pool, operation string) (Ba
 	return b, err
 }
 
-// mostBytes bounds what one tenant answers for one day: it is kept in memory until it is complete.
-const mostBytes = 16 << 20
+const (
+	// mostBytes bounds what one tenant answers for one day: it is kept in memory until it is complete.
+	mostBytes = 4 << 20
+	// mostParallel bounds how many tenants answer a batch at a time, for the same reason.
+	mostParallel = 8
+)
 
 // Request is what the batch asks of its tenants.
 func (b Batch) Request() fanout.Request {
 	return fanout.Request{
 		SQL: b.SQL, Params: b.params, IDs: b.Tenants, Columns: b.Columns, Timeout: b.Timeout, MostRows: b.MostRows, MostBytes: mostBytes,
+		Parallel: min(2*runtime.GOMAXPROCS(0), mostParallel),
 	}
 }
 
@@ -114,7 +119,7 @@ type Collector struct {
 	batch Batch
 	open  map[string][]byte // by the tenant's id, of those that are answering
 	ended []Slice
-	size  int
+	size  int // of those that have ended
 	known map[string]bool
 }
 
@@ -126,7 +131,6 @@ func NewCollector(b Batch) *Collector {
 // Take adds a row.
 func (c *Collector) Take(row fanout.Row) error {
 	text := c.open[row.TenantID]
-	before := len(text)
 	text = append(text, row.TenantID...)
 	text = append(text, '\t')
 	text = append(text, c.batch.Day.Format(time.DateOnly)...)
@@ -140,7 +144,6 @@ func (c *Collector) Take(row fanout.Row) error {
 		}
 	}
 	c.open[row.TenantID] = append(text, '\n')
-	c.size += len(c.open[row.TenantID]) - before
 	return nil
 }
 
@@ -157,24 +160,19 @@ func (c *Collector) Ended(o fanout.Outcome) {
 	case fanout.Failed, fanout.Unreachable:
 		s.State = Late
 	}
-	if s.State != Contributed {
-		c.size -= len(c.open[o.TenantID])
-	}
+	c.size += len(s.text)
 	delete(c.open, o.TenantID)
 	c.known[o.TenantID] = true
 	c.ended = append(c.ended, s)
 }
 
-// Size is how many bytes are gathered.
+// Size is how many bytes wait to be written, of tenants that have answered.
 func (c *Collector) Size() int { return c.size }
 
 // Flush gives what has ended and forgets it.
 func (c *Collector) Flush() []Slice {
 	list := c.ended
-	for _, s := range list {
-		c.size -= len(s.text)
-	}
-	c.ended = nil
+	c.ended, c.size = nil, 0
 	return list
 }
 

@@ -89,8 +89,8 @@ func (s Spec) validate() error {
 		return bad("retry-for", "%s: give a time from 0 to 720h", *s.RetryFor)
 	case s.Timeout != nil && (*s.Timeout < 10*time.Millisecond || *s.Timeout > 10*time.Minute):
 		return bad("timeout", "%s: give a time from 10ms to 10m", *s.Timeout)
-	case s.MostRows != nil && (*s.MostRows < 1 || *s.MostRows > 1_000_000):
-		return bad("most-rows", "%d: give a number from 1 to 1000000", *s.MostRows)
+	case s.MostRows != nil && (*s.MostRows < 1 || *s.MostRows > 100_000):
+		return bad("most-rows", "%d: give a number from 1 to 100000", *s.MostRows)
 	default:
 		return nil
 	}

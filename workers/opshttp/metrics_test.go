@@ -173,7 +173,7 @@ func TestMetricsOfAggregates(t *testing.T) {
 		INSERT INTO tenantry.aggregates (name, definition) VALUES ('sales', 1), ('fresh', 1);
 		INSERT INTO tenantry.aggregate_days (relation, day, aggregate, operation_id, tenants, contributed, published_at) VALUES
 		  ('sales', '2026-11-25', 'sales', 'op_1', 10, 10, now()), ('sales', '2026-11-26', 'sales', 'op_2', 10, 7, NULL), ('sales', '2026-11-27', 'sales', 'op_3', 10, 0, NULL);
-		INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, until) VALUES ('op_3', 'sales', 1, 'sales', '2026-11-27', now())`, pgx.QueryExecModeSimpleProtocol)
+		INSERT INTO tenantry.aggregate_runs (operation_id, aggregate, definition, relation, day, timeout, most_rows, until) VALUES ('op_3', 'sales', 1, 'sales', '2026-11-27', '30s', 100, now())`, pgx.QueryExecModeSimpleProtocol)
 	require.NoError(t, err)
 	got := serve(t, f).scrape()
 	require.InDelta(t, 3, got[`tenantry_aggregate_tenants_missing{aggregate="sales"}`], 0)
