@@ -49,11 +49,11 @@ func settle(t *testing.T, f *fleettest.Fleet) (base string) {
 	return base
 }
 
-// changeAndLeave runs SQL as a tenant's owner, in a session that has ended for the server when it returns.
-func changeAndLeave(t *testing.T, f *fleettest.Fleet, tenant, sql string) {
+// changeAndLeave runs SQL as acme's owner, in a session that has ended for the server when it returns.
+func changeAndLeave(t *testing.T, f *fleettest.Fleet, sql string) {
 	t.Helper()
-	conn := f.Connect(t, tenant, tenants.RoleMigrator)
-	execIn(t, conn, "SET ROLE "+f.Tenant(t, tenant).Database+"_owner")
+	conn := f.Connect(t, "acme", tenants.RoleMigrator)
+	execIn(t, conn, "SET ROLE "+f.Tenant(t, "acme").Database+"_owner")
 	execIn(t, conn, sql)
 	pid := conn.PgConn().PID()
 	require.NoError(t, conn.Close(t.Context()))
@@ -71,7 +71,7 @@ func changeAndLeave(t *testing.T, f *fleettest.Fleet, tenant, sql string) {
 func TestUnchangedTenantsAreCovered(t *testing.T) {
 	t.Parallel()
 	f := backupFleet(t)
-	changeAndLeave(t, f, "acme", `CREATE SEQUENCE numbers; CREATE SEQUENCE set_later; CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM customers`)
+	changeAndLeave(t, f, `CREATE SEQUENCE numbers; CREATE SEQUENCE set_later; CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM customers`)
 	require.Contains(t, cover(t, f), "not verified")
 	base := settle(t, f)
 	f.Connect(t, "acme", tenants.RoleApp) // a session that rests
@@ -98,7 +98,7 @@ func TestUnchangedTenantsAreCovered(t *testing.T) {
 		`SELECT lo_from_bytea(0, 'large')`,
 		`ALTER DATABASE ` + f.Tenant(t, "acme").Database + ` SET search_path = 'public'`,
 	} {
-		changeAndLeave(t, f, "acme", change)
+		changeAndLeave(t, f, change)
 		require.NotEmpty(t, cover(t, f), change)
 		base = settle(t, f)
 	}
@@ -120,7 +120,7 @@ func TestUnchangedTenantsAreCovered(t *testing.T) {
 func TestUnchangedWhileASessionIsBusy(t *testing.T) {
 	t.Parallel()
 	f := backupFleet(t)
-	changeAndLeave(t, f, "acme", `CREATE PROCEDURE slowly(seconds float) LANGUAGE plpgsql AS
+	changeAndLeave(t, f, `CREATE PROCEDURE slowly(seconds float) LANGUAGE plpgsql AS
 		'BEGIN UPDATE customers SET name = ''late'' WHERE id = 1; COMMIT; PERFORM pg_sleep(seconds); END'`)
 	base := settle(t, f)
 	conn := f.Connect(t, "acme", tenants.RoleMigrator)

@@ -15,8 +15,9 @@ import (
 )
 
 var (
-	atBackupRow = crashpoint.New("backup.row.after")
-	atBackupKey = crashpoint.New("backup.key.after")
+	atBackupRow    = crashpoint.New("backup.row.after")
+	atBackupKey    = crashpoint.New("backup.key.after")
+	atBackupCopied = crashpoint.New("backup.copy.gone")
 )
 
 // backupTimeout bounds one attempt of what reads or writes a whole database.
@@ -33,7 +34,7 @@ type backedUp struct {
 
 // backup copies a tenant's database into the store.
 func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
-	home, err := t.activeHome(ctx, r)
+	home, err := t.homeIn(ctx, r, tenants.StateActive, tenants.StateSuspended)
 	if err != nil {
 		return done{}, err
 	}
@@ -68,9 +69,24 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	progress, stop := t.reportProgress(ctx, r)
 	defer stop()
 	dump := backup.Dump{
-		Store: store, Tools: tools, Key: key, Sign: sign, Target: targetOf(home, r), Attempt: r.Attempt(),
+		Store: store, Tools: tools, Key: key, Sign: sign, Attempt: r.Attempt(),
 		Manifest: backup.Manifest{Backup: id, Tenant: home.TenantID, Slug: home.Slug, Database: home.DatabaseName, Node: home.NodeName, Release: home.Release},
 		Progress: func(done, total int64) { progress(done, total, "dump") },
+	}
+	facts, err := t.prov.Facts(ctx, home.DatabaseID)
+	if err != nil {
+		return done{}, err
+	}
+	// Before the snapshot, never after it: nobody is promised more than there is.
+	dump.Manifest.At, dump.Manifest.LSN, dump.Manifest.Server, dump.Manifest.Size = facts.At.UTC(), facts.LSN, facts.Server, facts.Size
+	dump.Locale, dump.Settings, dump.Counters = facts.Locale, facts.Settings, facts.Counters
+	copyID := ""
+	dump.Target = targetOf(home, r)
+	if home.State == tenants.StateSuspended {
+		if copyID, dump.Target, err = t.copyAside(ctx, r, home, id); err != nil {
+			return done{}, err
+		}
+		dump.Closed = home.Epoch
 	}
 	m, err := t.dump(ctx, r, home, dump, trusted)
 	if program, is := errors.AsType[*backup.ProgramError](err); is && program.LargeObject() {
@@ -83,11 +99,53 @@ func (t *toolbox) backup(ctx context.Context, r *run) (done, error) {
 	if err != nil {
 		return done{}, err
 	}
+	if copyID != "" {
+		if err := t.prov.Drop(ctx, r, copyID, 0); err != nil {
+			return done{}, err
+		}
+		atBackupCopied.Hit(ctx)
+	}
 	if err := store.Tidy(ctx, m.Manifest); err != nil {
 		r.log.Warn().Err(err).Msg("objects of earlier attempts are left; the next sweep removes them")
 	}
 	result := backedUp{Backup: id, At: m.At, Bytes: m.Data.Bytes + m.Contents.Bytes, Tables: m.Tables, Rows: m.Rows}
-	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error { return completeBackup(ctx, tx, m) }}, nil
+	return done{result: result, record: func(ctx context.Context, tx pgx.Tx) error {
+		if copyID != "" {
+			if err := forget(ctx, tx, copyID); err != nil {
+				return err
+			}
+		}
+		return completeBackup(ctx, tx, m)
+	}}, nil
+}
+
+// copyAside copies a suspended tenant's database, which lets nobody in, into one of its own that only this operation can log into, and which is dropped when it
+// is dumped. The tenant stays closed: nothing of it is opened that a crash could leave open.
+func (t *toolbox) copyAside(ctx context.Context, r *run, home tenants.Home, backupID string) (copyID string, target backup.Target, err error) {
+	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		copyID, err = beginScratch(ctx, tx, r.ID, backup.Row{ID: backupID, TenantID: home.TenantID}, home.NodeName)
+		return err
+	})
+	if err != nil {
+		return "", target, err
+	}
+	if err := r.Step(ctx, "copy", 0, 0); err != nil {
+		return "", target, err
+	}
+	if err := t.prov.Copy(ctx, r, home.DatabaseID, copyID); err != nil {
+		return "", target, err
+	}
+	db, err := t.reg.Database(ctx, copyID)
+	if err != nil {
+		return "", target, err
+	}
+	login, err := t.reg.Credential(ctx, copyID, tenants.RoleMigrator)
+	if err != nil {
+		return "", target, err
+	}
+	target = targetOf(home, r)
+	target.Database, target.User, target.Password = db.Name, login.Username, login.Password
+	return copyID, target, nil
 }
 
 // countAbove is how large a database is, in bytes, whose rows are counted beside the dump as well. In smaller ones a connection of its own, and what the server
@@ -96,15 +154,8 @@ const countAbove = 64 << 20
 
 // dump makes the backup.
 func (t *toolbox) dump(ctx context.Context, r *run, home tenants.Home, d backup.Dump, trusted backup.Trusted) (backup.Made, error) {
-	facts, err := t.prov.Facts(ctx, home.DatabaseID)
-	if err != nil {
-		return backup.Made{}, err
-	}
-	// Before the snapshot, never after it: nobody is promised more than there is.
-	d.Manifest.At, d.Manifest.LSN, d.Manifest.Server, d.Manifest.Size = facts.At.UTC(), facts.LSN, facts.Server, facts.Size
-	d.Locale, d.Settings, d.Counters = facts.Locale, facts.Settings, facts.Counters
-	if facts.Size > countAbove {
-		conn, err := t.admin.Connect(ctx, home.Node(), home.DatabaseName, home.Login.Username, home.Login.Password, r)
+	if d.Manifest.Size > countAbove {
+		conn, err := t.admin.Connect(ctx, home.Node(), d.Target.Database, d.Target.User, d.Target.Password, r)
 		if err != nil {
 			return backup.Made{}, err
 		}
@@ -146,8 +197,12 @@ func completeBackup(ctx context.Context, tx pgx.Tx, m backup.Made) error {
 	return nil
 }
 
+// abandonBackup says that there will be no backup, and gives the copy that was dumped to the refill.
 func (t *toolbox) abandonBackup(r *run) record {
 	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := t.abandonVerification(r)(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `UPDATE tenantry.backups SET state = 'failed' WHERE operation_id = $1 AND state = 'writing'`, r.ID)
 		if err != nil {
 			return fmt.Errorf("record that the backup failed: %w", err)

@@ -227,6 +227,12 @@ func (c *coverer) sequencesChanged(ctx context.Context, b backup.Base) (string, 
 	if len(b.Evidence.Sequences) == 0 {
 		return "", nil
 	}
+	if b.State == tenants.StateSuspended {
+		if b.Evidence.StoodStill(b.Epoch) {
+			return "", nil
+		}
+		return "its newest backup is of before it was suspended, and nobody gets in to look where its sequences stand", nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	home, there := c.homes[b.DatabaseID]

@@ -78,6 +78,14 @@ func (t *toolbox) resume(ctx context.Context, r *run) (done, error) {
 	if err := r.Step(ctx, "unfence", 1, 2); err != nil {
 		return done{}, err
 	}
+	// Before anybody gets in: who has seen it closed must see that it is not the same any more, also when this run gets no further.
+	err = r.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT tenantry.fence_tenant($1)`, tenant.ID)
+		return err //nolint:wrapcheck // the caller does
+	})
+	if err != nil {
+		return done{}, err
+	}
 	if err := t.prov.Unfence(ctx, r, *r.DatabaseID); err != nil {
 		return done{}, err
 	}

@@ -29,11 +29,16 @@ var errNoTenant = refuse("the operation names no tenant", "")
 
 // activeHome reads where the tenant of a run lives, with its migrator's login, and refuses where the tenant is not active.
 func (t *toolbox) activeHome(ctx context.Context, r *run) (tenants.Home, error) {
+	return t.homeIn(ctx, r, tenants.StateActive)
+}
+
+// homeIn is activeHome of a tenant that may be in other states, too.
+func (t *toolbox) homeIn(ctx context.Context, r *run, allowed ...tenants.State) (tenants.Home, error) {
 	if r.TenantID == nil {
 		return tenants.Home{}, errNoTenant
 	}
 	home, err := t.reg.Home(ctx, *r.TenantID, tenants.RoleMigrator)
-	if err == nil && home.State != tenants.StateActive {
+	if err == nil && !slices.Contains(allowed, home.State) {
 		err = notPossible(home.Slug, home.State, r.Kind)
 	}
 	return home, err

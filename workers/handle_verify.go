@@ -116,8 +116,8 @@ func (t *toolbox) beginVerification(ctx context.Context, r *run, row backup.Row)
 	return databaseID, err
 }
 
-// beginScratch makes the row of a database that an operation restores a backup into, for itself: on the node of a name, or the tenant's own if there is none. An
-// earlier attempt's is found again.
+// beginScratch makes the row of a database that an operation has for itself, to restore a backup into or to copy a closed one into: on the node of a name, or the
+// tenant's own if there is none. An earlier attempt's is found again.
 func beginScratch(ctx context.Context, tx pgx.Tx, operation string, row backup.Row, node string) (databaseID string, err error) {
 	// One on a node that was lost since is given up.
 	if _, err := tx.Exec(ctx, `
@@ -156,7 +156,7 @@ func (t *toolbox) abandonVerification(r *run) record {
 			FROM tenantry.verifications v
 			WHERE v.operation_id = $1 AND d.id = v.database_id AND d.state = 'scratch'`, r.ID)
 		if err != nil {
-			return fmt.Errorf("give up the database that a backup was restored into: %w", err)
+			return fmt.Errorf("give up the database that an operation has made for itself: %w", err)
 		}
 		return nil
 	}

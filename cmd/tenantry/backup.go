@@ -20,7 +20,7 @@ func (a *app) backupCommand() *cobra.Command {
 		group("catalog", "Rebuild what the control database knows of backups", a.backupRebuild()))
 	c.Long = `Backs up tenants' databases into an object store, each encrypted to a key of its own, and proves that they restore: every backup can be
 restored into a database of its own and compared with what was dumped, table by table, and the fleet does that by itself for the newest one of
-each tenant (settings verify_period, verify_at_once). Every night each active tenant is backed up at its own time (tenantry schedule show night, and the setting backup_spread).
+each tenant (settings verify_period, verify_at_once). Every night each tenant that is active or suspended is backed up at its own time (tenantry schedule show night, and the setting backup_spread).
 
 Workers read where backups are kept from TENANTRY_BACKUP_URL: file:///var/lib/tenantry/backups if it is not set, s3://bucket?region=eu-central-1,
 gs://bucket, azblob://container. They need pg_dump and pg_restore of the servers' version or newer. A store in S3 must know conditional writes
@@ -44,7 +44,7 @@ func (a *app) backupCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "create [TENANT...]", Short: "Back up tenants now",
 		Long: `Backs up tenants. Each takes its turn in its tenant's mailbox, so that no release and no change of its forms runs meanwhile; the tenant's
-application is not disturbed.`,
+application is not disturbed. The database of a suspended tenant lets nobody in, and stays so: it is copied beside, on its node, the copy is dumped, and dropped.`,
 		Example: "  tenantry backup create acme --wait\n  tenantry backup create --all\n  tenantry backup create --select plan=enterprise --wait",
 		RunE: func(c *cobra.Command, names []string) error {
 			selected, err := parseLabels("select", labels)
@@ -59,12 +59,12 @@ application is not disturbed.`,
 				if err != nil {
 					return err
 				}
-				list, err := reg.Tenants(c.Context(), tenants.TenantFilter{States: []tenants.State{tenants.StateActive}, Labels: selected})
+				list, err := reg.Tenants(c.Context(), tenants.TenantFilter{States: []tenants.State{tenants.StateActive, tenants.StateSuspended}, Labels: selected})
 				if err != nil {
 					return err
 				}
 				if len(list) == 0 {
-					return errors.New("no active tenant is selected; see tenantry tenant list")
+					return errors.New("no tenant that is active or suspended is selected; see tenantry tenant list")
 				}
 				for _, t := range list {
 					names = append(names, t.ID)
@@ -73,8 +73,8 @@ application is not disturbed.`,
 			return a.submitEach(c, names, func(t string) jobs.Args { return jobs.Backup{Tenant: t, Note: note} }, w)
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "every active tenant")
-	c.Flags().StringArrayVar(&labels, "select", nil, "active tenants with this label `k=v`")
+	c.Flags().BoolVar(&all, "all", false, "every tenant that is active or suspended")
+	c.Flags().StringArrayVar(&labels, "select", nil, "tenants with this label `k=v` that are active or suspended")
 	c.Flags().StringVar(&note, "note", "", "why, for people")
 	w.flags(c)
 	return c

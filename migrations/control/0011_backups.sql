@@ -58,7 +58,8 @@ CREATE TABLE tenantry.backups (
 CREATE INDEX backups_tenant ON tenantry.backups (tenant_id, taken_at DESC) WHERE state = 'complete';
 CREATE INDEX backups_unfinished ON tenantry.backups (id) WHERE state IN ('writing', 'expiring');
 
--- Backups that are restored into a database of their own, compared, and dropped again: to verify them, or to copy tables out of them.
+-- Databases that operations have for themselves and drop again: a backup is restored into one and compared, to verify it or to copy tables out of it; of a suspended
+-- tenant's database, which lets nobody in, one is a copy that is dumped.
 CREATE TABLE tenantry.verifications (
   operation_id text PRIMARY KEY,
   backup_id    text NOT NULL REFERENCES tenantry.backups,
@@ -173,7 +174,7 @@ CREATE TABLE tenantry.certificates (
 );
 
 INSERT INTO tenantry.kinds (kind, queue, scope, door, max_attempts, cancellable, from_states, fields) VALUES
-  ('backup', 'backup', 'tenant', true, 8, true, '{active}',
+  ('backup', 'backup', 'tenant', true, 8, true, '{active,suspended}',
    '{"tenant": {"type": "tenant", "required": true}, "note": {"type": "text"}}'),
   ('verify_backup', 'backup', 'none', true, 5, true, '{}',
    '{"backup": {"type": "word", "required": true}}'),
@@ -424,7 +425,7 @@ BEGIN
     FROM tenantry.tenants t
     JOIN tenantry.databases d ON d.id = t.database_id
     JOIN tenantry.nodes n ON n.id = d.node_id AND n.state <> 'lost'
-    WHERE t.state = 'active' AND t.activated_at < v_slot
+    WHERE t.state IN ('active', 'suspended') AND t.activated_at < v_slot
       AND v_slot + v_spread * ((hashtextextended(t.id, 0) & 65535) / 65536.0) <= now()
       AND NOT EXISTS (
         -- What was committed within the last minutes before it is not counted yet.
@@ -489,7 +490,7 @@ AS $$
   SELECT tenantry.abandon_adoption(p_op.tenant_id, p_op.database_id) WHERE p_op.kind = 'adopt';
   UPDATE tenantry.backups SET state = 'failed' WHERE p_op.kind = 'backup' AND operation_id = p_op.id AND state = 'writing';
   UPDATE tenantry.databases SET state = 'failed'
-  WHERE p_op.kind IN ('verify_backup', 'restore_tables') AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
+  WHERE p_op.kind IN ('backup', 'verify_backup', 'restore_tables') AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
   -- Its schema may be there.
   UPDATE tenantry.looks SET expires_at = now() WHERE p_op.kind = 'restore_tables' AND operation_id = p_op.id AND state = 'copying';
   -- A purge that a person has stopped does not come again by itself tomorrow morning: the grace begins anew.

@@ -90,7 +90,7 @@ AS $$
   UPDATE tenantry.backups SET state = 'failed' WHERE p_op.kind = 'backup' AND operation_id = p_op.id AND state = 'writing';
   UPDATE tenantry.exports SET state = 'failed' WHERE p_op.kind = 'export' AND operation_id = p_op.id AND state = 'writing';
   UPDATE tenantry.databases SET state = 'failed'
-  WHERE p_op.kind IN ('verify_backup', 'restore_tables') AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
+  WHERE p_op.kind IN ('backup', 'verify_backup', 'restore_tables') AND state = 'scratch' AND id = (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = p_op.id);
   -- Its schema may be there.
   UPDATE tenantry.looks SET expires_at = now() WHERE p_op.kind = 'restore_tables' AND operation_id = p_op.id AND state = 'copying';
   -- A purge that a person has stopped does not come again by itself tomorrow morning: the grace begins anew.

@@ -39,6 +39,8 @@ type Dump struct {
 	Settings []string
 	// Counters are those of before the snapshot.
 	Counters tenants.Counters
+	// Closed is the tenant's epoch, where its database lets nobody in and a copy is dumped; 0 where it does.
+	Closed int64
 
 	// Manifest is filled in but for what the dump tells.
 	Manifest Manifest
@@ -86,7 +88,7 @@ func (d Dump) Run(ctx context.Context, trusted Trusted) (Made, error) {
 	if err != nil || m.Data.Key != ours.Data.Key {
 		return Made{Manifest: m}, err
 	}
-	return Made{m, &Evidence{Counters: d.Counters, Sequences: contents.Sequences, Settings: contents.Settings}}, nil
+	return Made{m, &Evidence{Counters: d.Counters, Sequences: contents.Sequences, Settings: contents.Settings, Closed: d.Closed}}, nil
 }
 
 // write writes the objects, and the manifest last.
@@ -180,7 +182,7 @@ func (d Dump) data(ctx context.Context, tools pgtools.Tools, s *snapshot, m *Man
 	if c.Tables, c.Sequences, err = contentsOf(toc, sums); err != nil {
 		return err
 	}
-	c.LargeObjects, c.Schema = sums.LargeObjects, schemaOf(toc, d.Target.Database)
+	c.LargeObjects, c.Schema = sums.LargeObjects, schemaOf(toc, d.Manifest.Database)
 	m.Tables, m.Rows = len(c.Tables), c.rows()
 	return agree(counts, c.Tables)
 }

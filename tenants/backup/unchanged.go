@@ -18,7 +18,12 @@ type Evidence struct {
 	Sequences []Sequence `json:"sequences"`
 	// Settings are what the database itself sets, which is counted elsewhere.
 	Settings []string `json:"settings"`
+	// Closed is the tenant's epoch, where its database let nobody in: while the epoch is the same nobody was in it since. 0 is that it was open.
+	Closed int64 `json:"closed,omitempty"`
 }
+
+// StoodStill says that nobody can have used a sequence since, of a tenant that is suspended in this epoch.
+func (e Evidence) StoodStill(epoch int64) bool { return e.Closed != 0 && e.Closed == epoch }
 
 // Changed says in words why the database may have changed, by what its server knows without a session in it; "" is that it has not, but for its sequences.
 func (e Evidence) Changed(now tenants.Counters, settings []string) string {
@@ -49,6 +54,8 @@ type Base struct {
 	At         time.Time
 	TenantID   string
 	Tenant     string // its slug
+	State      tenants.State
+	Epoch      int64
 	DatabaseID string
 	Database   string // its name
 	NodeID     string
@@ -61,19 +68,19 @@ func (b Base) There(ctx context.Context, store *Store) error { return store.chec
 
 // The newest backup, and it is verified. A database that was not the tenant's in between says nothing of that time.
 const basesSQL = `
-SELECT b.id, b.taken_at, t.id, t.slug, d.id, d.name, d.node_id, b.evidence, b.manifest -> 'data'
+SELECT b.id, b.taken_at, t.id, t.slug, t.state, t.epoch, d.id, d.name, d.node_id, b.evidence, b.manifest -> 'data'
 FROM tenantry.tenants t
 JOIN tenantry.databases d ON d.id = t.database_id
 CROSS JOIN LATERAL (
   SELECT n.* FROM tenantry.backups n WHERE n.tenant_id = t.id AND n.state = 'complete' ORDER BY n.taken_at DESC LIMIT 1
 ) b
 JOIN tenantry.backup_keys k ON k.id = b.key_id AND k.destroyed_at IS NULL
-WHERE t.state = 'active' AND ($2 = '' OR $2 IN (t.id, t.slug)) AND b.outcome = 'verified' AND b.store = $1
+WHERE t.state IN ('active', 'suspended') AND ($2 = '' OR $2 IN (t.id, t.slug)) AND b.outcome = 'verified' AND b.store = $1
   AND b.taken_at > now() - tenantry.setting('backup_unchanged')::interval
   AND NOT EXISTS (SELECT FROM tenantry.swaps s WHERE s.tenant_id = t.id AND s.swapped_at > b.taken_at)
 ORDER BY d.node_id, t.id`
 
-// Bases lists of each active tenant the newest backup, when that is verified, lies in the store of this URL, and is not older than the setting backup_unchanged.
+// Bases lists of each tenant that is active or suspended the newest backup, when that is verified, lies in the store of this URL, and is not older than the setting backup_unchanged.
 // only is a tenant's slug or id; "" is all.
 func (c *Catalog) Bases(ctx context.Context, store, only string) ([]Base, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
@@ -86,12 +93,13 @@ func (c *Catalog) Bases(ctx context.Context, store, only string) ([]Base, error)
 	return list, wrap("read newest backups", err)
 }
 
-// coverSQL looks again at what may have become another since [Catalog.Bases]; a backup that was made meanwhile does not matter.
+// coverSQL looks again at what may have become another since [Catalog.Bases]; a backup that was made meanwhile does not matter. A tenant that is suspended must have been so
+// all the time: nobody has looked at its sequences.
 const coverSQL = `
 UPDATE tenantry.backups b
 SET unchanged_until = greatest(b.unchanged_until, c.until)
-FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS c (id, until, database_id)
-JOIN tenantry.tenants t ON t.database_id = c.database_id AND t.state = 'active'
+FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[]) AS c (id, until, database_id, state, epoch)
+JOIN tenantry.tenants t ON t.database_id = c.database_id AND t.state = c.state AND (t.state = 'active' OR t.epoch = c.epoch)
 WHERE b.id = c.id AND b.tenant_id = t.id AND b.state = 'complete' AND b.outcome = 'verified'
   AND NOT EXISTS (SELECT FROM tenantry.swaps s WHERE s.tenant_id = t.id AND s.swapped_at > b.taken_at)
 RETURNING b.id`
@@ -106,10 +114,11 @@ type Covered struct {
 // Cover records that tenants have not changed, and returns the ids of the backups for which it could: others do not stand for their tenants any more.
 func Cover(ctx context.Context, tx pgx.Tx, list []Covered) ([]string, error) {
 	ids, until, databases := make([]string, len(list)), make([]time.Time, len(list)), make([]string, len(list))
+	states, epochs := make([]string, len(list)), make([]int64, len(list))
 	for i, c := range list {
-		ids[i], until[i], databases[i] = c.ID, c.Until, c.DatabaseID
+		ids[i], until[i], databases[i], states[i], epochs[i] = c.ID, c.Until, c.DatabaseID, string(c.State), c.Epoch
 	}
-	rows, err := tx.Query(ctx, coverSQL, ids, until, databases)
+	rows, err := tx.Query(ctx, coverSQL, ids, until, databases, states, epochs)
 	if err != nil {
 		return nil, fmt.Errorf("record that tenants have not changed: %w", err)
 	}

@@ -25,6 +25,7 @@ var (
 	pointsOfBackup = []string{
 		"backup.key.after", "backup.row.after", "backup.snapshot.after", "backup.data.within", "backup.data.after", "backup.contents.after", "backup.manifest.after",
 	}
+	pointsOfCopy    = []string{"copy.cleared", "copy.created", "copy.open", "backup.copy.gone"}
 	pointsOfEmpty   = []string{"empty.cleared", "empty.created", "empty.open"}
 	pointsOfData    = []string{"restore.data.before", "restore.data.after", "restore.rights.after"}
 	pointsOfVerify  = []string{"verify.row.after", "verify.compared", "verify.dropped"}
@@ -65,6 +66,11 @@ func backupKinds() []kind {
 			name: "backup", points: passing(pointsOfChange, pointsOfBackup, pointsOfRecord), need: needTenants,
 			ask:    asking(func(slug string) jobs.Args { return jobs.Backup{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned", after: backedUp,
+		},
+		{ // of a suspended tenant: of a copy, for nobody gets into its database
+			name: "aside", points: passing(pointsOfChange, pointsOfBackup, pointsOfRoles, pointsOfCopy, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needSuspended,
+			ask:    asking(func(slug string) jobs.Args { return jobs.Backup{Tenant: slug} }),
+			tenant: tenants.StateSuspended, database: "assigned", meanwhile: staysClosed, after: backedUpAside,
 		},
 		{
 			name: "verify", points: passing(pointsOfRoles, pointsOfEmpty, pointsOfData, pointsOfVerify, pointsOfFence, pointsOfDrop, pointsOfRecord), need: needBackups,
@@ -291,6 +297,30 @@ func backedUp(t *testing.T, s *crashtest.Scene, name string) {
 	require.Equal(t, 1, value[int](t, s, `SELECT count(*) FROM tenantry.backups WHERE tenant_id = (SELECT tenant_id FROM tenantry.backups WHERE id = $1)`, id))
 	require.Len(t, objectsOf(t, s, id), 3, "data, contents, manifest")
 	s.Fleet.Do(t, jobs.VerifyBackup{Backup: id})
+}
+
+// needSuspended makes tenants that are suspended.
+func needSuspended(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	needing(func(slug string) jobs.Args { return jobs.Suspend{Tenant: slug} })(t, s, names)
+}
+
+// staysClosed looks that no role of a suspended tenant gets in anywhere, neither into its database nor into a copy of that.
+func staysClosed(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	database := s.Fleet.Tenant(t, name).Database
+	require.Zero(t, value[int](t, s, `
+		SELECT count(*)
+		FROM pg_database d
+		CROSS JOIN pg_roles r
+		WHERE d.datallowconn AND d.datname ~ '^t_' AND r.rolname ~ ('^' || $1 || '_') AND (d.datname = $1 OR has_database_privilege(r.oid, d.oid, 'CONNECT'))`, database))
+}
+
+func backedUpAside(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	staysClosed(t, s, name)
+	backedUp(t, s, name)
+	require.Zero(t, value[int](t, s, `SELECT count(*) FROM tenantry.databases WHERE state = 'scratch'`))
 }
 
 func objectsOf(t *testing.T, s *crashtest.Scene, id string) []string {

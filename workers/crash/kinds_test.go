@@ -33,6 +33,8 @@ type kind struct {
 	release  string // defaults to the sample's
 	// state is how the operation ends. Defaults to succeeded.
 	state jobs.State
+	// meanwhile looks at what holds while nobody goes on with it. It may be nil.
+	meanwhile func(t *testing.T, s *crashtest.Scene, name string)
 	// after looks at more of what the cell has worked on. It may be nil.
 	after func(t *testing.T, s *crashtest.Scene, name string)
 }
@@ -89,7 +91,7 @@ func kinds() []kind {
 			tenant: tenants.StateSuspended, database: "assigned",
 		},
 		{
-			name: "resume", points: passing(pointsOfUnfence, pointsOfRecord), ask: asking(func(slug string) jobs.Args { return jobs.Resume{Tenant: slug} }),
+			name: "resume", points: passing(pointsOfChange, pointsOfUnfence, pointsOfRecord), ask: asking(func(slug string) jobs.Args { return jobs.Resume{Tenant: slug} }),
 			need:   needing(func(slug string) jobs.Args { return jobs.Suspend{Tenant: slug} }),
 			tenant: tenants.StateActive, database: "assigned",
 		},

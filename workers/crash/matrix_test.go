@@ -53,6 +53,8 @@ var dangerous = []cell{
 	{"cancel", "ddl.undo.step"},
 	{"backup", "backup.data.within"},
 	{"backup", "backup.manifest.after"},
+	{"aside", "copy.created"},
+	{"aside", "backup.data.within"},
 	{"verify", "restore.data.after"},
 	{"restore", "restore.data.after"},
 	{"expire", "expire.manifest.after"},
@@ -190,6 +192,9 @@ func (k kind) crash(t *testing.T, s *crashtest.Scene, point string) time.Duratio
 	a.Kill()
 	killed := time.Now()
 	before := operation(t, s, id)
+	if k.meanwhile != nil {
+		k.meanwhile(t, s, name)
+	}
 
 	b := program(t).Start(t, s.Fleet, "B", longLease)
 	took := takenOver(t, s, before, killed)

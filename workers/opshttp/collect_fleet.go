@@ -64,7 +64,7 @@ var (
 	backupFailedDesc = desc("tenants_backup_failed",
 		"Active tenants whose newest backup does not restore to what was dumped."+everyProcess)
 	backupAgeDesc = desc("backup_oldest_verified_age_seconds",
-		"Time since the newest verified backup of the active tenant that is worst off; of one without, since it is active."+everyProcess)
+		"Time since the newest verified backup of the tenant, active or suspended, that is worst off; of one without, since it is active."+everyProcess)
 	aggregateMissingDesc = desc("aggregate_tenants_missing",
 		"Tenants that have not answered for the newest day of an aggregate whose run has ended: tenantry aggregate show."+everyProcess, "aggregate")
 	aggregatePublishedDesc = desc("aggregate_published",

@@ -41,7 +41,7 @@ type survey struct {
 	Quarantined int64                   `db:"quarantined"`
 
 	Drift driftState `db:"drift"`
-	// Backups of the active tenants.
+	// Backups of the tenants that are active or suspended.
 	Backups backupState `db:"backups"`
 	// Aggregates that have a day whose run has ended, by name: how complete the newest is.
 	Aggregates map[string]dayState `db:"aggregates"`
@@ -53,7 +53,7 @@ type dayState struct {
 	Published bool  `json:"published"`
 }
 
-// backupState is how the active tenants stand with their backups.
+// backupState is how the tenants that are active or suspended stand with their backups.
 type backupState struct {
 	Late     int64   `json:"late"`
 	Unproven int64   `json:"unproven"`

@@ -93,7 +93,7 @@ SELECT
      FROM tenantry.backups
      WHERE tenant_id = t.id AND state = 'complete'
    ) b ON true
-   WHERE t.state = 'active') AS backups,
+   WHERE t.state IN ('active', 'suspended')) AS backups,
 
   (SELECT coalesce(jsonb_object_agg(a.name, jsonb_build_object('missing', n.missing, 'published', n.published)), '{}')
    FROM tenantry.aggregates a
