@@ -209,6 +209,9 @@ type Aggregate struct {
 	Only string `json:"only,omitempty"`
 }
 
+// Measure asks every node how large the databases of its tenants are, and what was done in them, and keeps that by tenant and day. The schedule measure does it each night.
+type Measure struct{}
+
 // Noop does nothing, through everything: ledger, mailbox (with a tenant), queue and worker. For probes and benchmarks.
 type Noop struct {
 	Tenant string `json:"tenant,omitempty"` // slug or id; without one the operation has no mailbox
@@ -256,6 +259,9 @@ func (Rotate) Kind() string { return "rotate" }
 
 // Kind is the operation's kind.
 func (Check) Kind() string { return "check" }
+
+// Kind is the operation's kind.
+func (Measure) Kind() string { return "measure" }
 
 // Kind is the operation's kind.
 func (Backup) Kind() string { return "backup" }

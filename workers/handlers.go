@@ -64,6 +64,7 @@ func handlers(t *toolbox) []Handler {
 		{Kind: jobs.KindWarm, Timeout: build, FailsCleanly: true, Work: t.warm, Abandon: t.abandonWarm},
 		{Kind: jobs.KindRetire, Timeout: build, Work: t.retire, Abandon: abandonRetire},
 		{Kind: jobs.Check{}.Kind(), Timeout: time.Hour, FailsCleanly: true, Work: t.check},
+		{Kind: jobs.Measure{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.measure},
 		{Kind: jobs.Backup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, Work: t.backup, Abandon: t.abandonBackup},
 		{Kind: jobs.CoverBackups{}.Kind(), Timeout: time.Hour, FailsCleanly: true, NeverParks: true, Work: t.coverBackups},
 		{Kind: jobs.VerifyBackup{}.Kind(), Timeout: backupTimeout, FailsCleanly: true, NeverParks: true, PlacesAnew: true, Work: t.verifyBackup, Abandon: t.abandonVerification},

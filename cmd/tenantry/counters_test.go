@@ -64,7 +64,29 @@ func TestCountersAfterACrash(t *testing.T) {
 		"a session was killed: all are, and the server recovers")
 
 	before = counters()
+	measured := func() tenants.Activity {
+		t.Helper()
+		var list []provision.Measure
+		require.Eventually(t, func() bool {
+			node, err := f.Registry.Node(t.Context(), "n1")
+			require.NoError(t, err)
+			list, err = prov.Measure(t.Context(), node, []string{db.Name})
+			return err == nil && len(list) == 1
+		}, 30*time.Second, 50*time.Millisecond)
+		return list[0].Activity
+	}
+	app := f.Connect(t, "acme", tenants.RoleApp)
+	_, err = app.Exec(t.Context(), `INSERT INTO customers (name, email) SELECT 'c', i || '@example.com' FROM generate_series(1, 5000) i`)
+	require.NoError(t, err)
+	require.NoError(t, app.Close(t.Context()))
+	var were tenants.Activity
+	require.Eventually(t, func() bool { were = measured(); return were.RowsWritten >= 5000 }, 10*time.Second, 50*time.Millisecond)
 	require.NoError(t, server.Kill(t.Context()))
 	require.NoError(t, server.Restart(t.Context()))
 	require.Contains(t, before.Changed(counters()), "anew", "it was killed")
+	since, whole, known := measured().Since(were)
+	require.True(t, known)
+	require.False(t, whole)
+	require.GreaterOrEqual(t, since.RowsWritten, int64(0))
+	require.Less(t, since.RowsWritten, int64(5000), "nothing of before the crash")
 }

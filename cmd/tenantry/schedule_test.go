@@ -19,7 +19,7 @@ func TestScheduleCommands(t *testing.T) { //nolint:paralleltest // the environme
 		requireFields(t, s, "name", "does", "expression", "zone", "missed", "enabled", "last", "next")
 		names = append(names, s["name"].(string))
 	}
-	require.Equal(t, []string{"drift", "expire", "looks", "night", "purge", "replaced", "rotate", "sweep", "verify", "warm"}, names)
+	require.Equal(t, []string{"drift", "expire", "looks", "measure", "night", "purge", "replaced", "rotate", "sweep", "verify", "warm"}, names)
 	require.Regexp(t, `rotate +0 4 1 \* \* +off`, c.ok("schedule", "list"))
 
 	require.Contains(t, c.ok("schedule", "set", "night", "--cron", "30 22 * * *", "--zone", "Europe/Berlin", "--missed", "never"), "30 22 * * * Europe/Berlin")

@@ -14,7 +14,7 @@ import (
 
 func (a *app) tenantCommand() *cobra.Command {
 	return group("tenant", "Create, list, connect to, suspend and delete tenants",
-		a.tenantCreate(), a.tenantList(), a.tenantShow(), a.tenantURL(), a.tenantLabel(),
+		a.tenantCreate(), a.tenantList(), a.tenantShow(), a.tenantURL(), a.tenantLabel(), a.tenantStats(),
 		a.tenantVerb("suspend", "End tenants' sessions and let no new ones in", func(c *cobra.Command) func(string) jobs.Args {
 			reason := c.Flags().String("reason", "", "why, for people")
 			return func(t string) jobs.Args { return jobs.Suspend{Tenant: t, Reason: *reason} }

@@ -144,6 +144,14 @@ func backupKinds() []kind {
 			database: "assigned", after: isCovered,
 		},
 		{
+			name: "measure", points: passing(pointsOfChange, []string{"measure.recorded", "measure.forgotten"}, pointsOfEnd), need: needMeasured,
+			ask: func(t *testing.T, s *crashtest.Scene, _, _ string) string {
+				t.Helper()
+				return s.Fleet.Submit(t, jobs.Measure{})
+			},
+			before: somethingDone, after: isMeasured, database: "assigned",
+		},
+		{
 			name: "expire", points: passing(pointsOfExpire, pointsOfEnd), need: needExpiring,
 			ask: func(t *testing.T, s *crashtest.Scene, _, _ string) string {
 				t.Helper()
@@ -276,6 +284,34 @@ func isCovered(t *testing.T, s *crashtest.Scene, name string) {
 		// Autovacuum has written statistics meanwhile, which are rows as well.
 		require.Contains(t, value[string](t, s, `SELECT result::text FROM tenantry.operations WHERE kind = 'cover_backups' AND args ->> 'only' = $1 AND state = 'succeeded'`, name), "rows were inserted")
 	}
+}
+
+// needMeasured makes tenants that were measured once.
+func needMeasured(t *testing.T, s *crashtest.Scene, names []string) {
+	t.Helper()
+	needTenants(t, s, names)
+	s.Fleet.Do(t, jobs.Measure{})
+	control(t, s, `CREATE TABLE first_look AS SELECT tenant_id, counters FROM tenantry.measured`)
+}
+
+// somethingDone writes rows, and makes statistics that have been kept for long enough.
+func somethingDone(t *testing.T, s *crashtest.Scene, name, _ string) {
+	t.Helper()
+	conn := s.Fleet.Connect(t, name, tenants.RoleApp)
+	_, err := conn.Exec(t.Context(), `INSERT INTO customers (name, email) SELECT 'c', i || '@example.com' FROM generate_series(1, 100) i`)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	control(t, s, `INSERT INTO tenantry.tenant_days (tenant_id, day, bytes, whole, measured_at) VALUES ($1, '2020-01-01', 1, true, now())`, s.Fleet.Tenant(t, name).ID)
+}
+
+// isMeasured looks that all that was done since the first look is counted once.
+func isMeasured(t *testing.T, s *crashtest.Scene, name string) {
+	t.Helper()
+	id := s.Fleet.Tenant(t, name).ID
+	require.Zero(t, value[int](t, s, `SELECT count(*) FROM tenantry.tenant_days WHERE day = '2020-01-01'`))
+	require.Equal(t,
+		value[int64](t, s, `SELECT (m.counters ->> 'rows_written')::bigint - (f.counters ->> 'rows_written')::bigint FROM tenantry.measured m JOIN first_look f USING (tenant_id) WHERE tenant_id = $1`, id),
+		value[int64](t, s, `SELECT sum(rows_written)::bigint FROM tenantry.tenant_days WHERE tenant_id = $1`, id))
 }
 
 func noVerifying(t *testing.T, s *crashtest.Scene) {

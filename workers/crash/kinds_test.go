@@ -244,13 +244,13 @@ func askMigrate(t *testing.T, s *crashtest.Scene, name, point string) string {
 }
 
 // databaseOfOperation gives the row that an operation works on. A check has none of its own: it names a tenant. A verification makes one; letting backups
-// expire is about all.
+// expire and measuring are about all.
 func databaseOfOperation(t testing.TB, s *crashtest.Scene, id string) tenants.Database {
 	t.Helper()
 	db, err := s.Fleet.Registry.Database(t.Context(), value[string](t, s, `
 		SELECT coalesce(o.database_id, (SELECT t.database_id FROM tenantry.tenants t WHERE t.slug = o.args ->> 'only'),
 		         (SELECT v.database_id FROM tenantry.verifications v WHERE v.operation_id = o.id),
-		         (SELECT t.database_id FROM tenantry.tenants t WHERE o.kind = 'expire_backups' ORDER BY t.id LIMIT 1))
+		         (SELECT t.database_id FROM tenantry.tenants t WHERE o.kind IN ('expire_backups', 'measure') ORDER BY t.id LIMIT 1))
 		FROM tenantry.operations o
 		WHERE o.id = $1`, id))
 	require.NoError(t, err)
