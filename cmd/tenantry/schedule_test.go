@@ -53,11 +53,21 @@ func TestScheduleCommands(t *testing.T) { //nolint:paralleltest // the environme
 
 	c.ok("tenant", "create", "acme", "--wait")
 	before := c.ok("tenant", "url", "acme")
+	today := func() (day string) {
+		t.Helper()
+		require.NoError(t, f.Pool.QueryRow(t.Context(), `SELECT (now() AT TIME ZONE 'UTC')::date::text`).Scan(&day))
+		return day
+	}
+	day := today()
 	c.ok("schedule", "run-now", "rotate", "--wait")
 	rotations := c.list("op", "list", "--kind", "rotate")
 	require.Len(t, rotations, 1)
 	f.Succeeds(t, rotations[0]["id"].(string))
 	require.NotEqual(t, before, c.ok("tenant", "url", "acme"))
 	c.ok("schedule", "run-now", "rotate", "--wait")
-	require.Len(t, c.list("op", "list", "--kind", "rotate"), 1, "once a day")
+	most := 1
+	if today() != day { // it has become midnight meanwhile
+		most = 2
+	}
+	require.LessOrEqual(t, len(c.list("op", "list", "--kind", "rotate")), most, "once a day")
 }
