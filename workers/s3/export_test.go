@@ -80,7 +80,7 @@ func fetch(t *testing.T, link string) (status int, body []byte) {
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	body, err = io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return resp.StatusCode, body
