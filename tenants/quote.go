@@ -21,6 +21,16 @@ func Literal(value string) string {
 	return quoted
 }
 
+// Storable makes text that PostgreSQL can store as text and as JSON, of so many bytes at most: without NULs, and valid UTF-8.
+func Storable(text string, most int) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "�")
+	if len(text) > most {
+		const rest = "…"
+		text = strings.ToValidUTF8(text[:most-len(rest)], "") + rest
+	}
+	return text
+}
+
 // CopyNull is how COPY writes NULL in its text format.
 const CopyNull = `\N`
 

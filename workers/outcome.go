@@ -201,16 +201,11 @@ func problemOf(err error, step string) *problem {
 	return p
 }
 
-// clean makes text that PostgreSQL can store: a NUL in an error would jam River's completer for ever.
-func clean(text string) string {
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "�")
-	const most = 4000
-	if len(text) > most {
-		const rest = "…"
-		text = strings.ToValidUTF8(text[:most-len(rest)], "") + rest
-	}
-	return text
-}
+// clean makes text that can be kept: a NUL in an error would jam River's completer for ever.
+func clean(text string) string { return tenants.Storable(text, mostText) }
+
+// mostText bounds what is kept of an error, in bytes.
+const mostText = 4000
 
 // cleanJSON drops escaped NULs, which jsonb refuses.
 func cleanJSON(encoded []byte) []byte {

@@ -270,9 +270,11 @@ func (a *app) showAggregate(ctx context.Context, name string, most int) error {
 	}
 	missing := []aggregate.Missing{}
 	if g.Newest != nil {
-		if missing, err = aggregate.MissingOf(ctx, pool, g.Newest.Table, g.Newest.Day, 1000); err != nil {
+		of, err := aggregate.MissingOf(ctx, pool, g.Newest.Table, 1000, g.Newest.Day)
+		if err != nil {
 			return err
 		}
+		missing = of[g.Newest.Day]
 	}
 	if a.json() {
 		return a.printJSON(struct {

@@ -212,12 +212,16 @@ func (a *app) showResults(ctx context.Context, g aggregate.Aggregate, r aggregat
 	complete := true
 	views := []dayView{}
 	var lines []string
+	names := make([]string, len(days))
+	for i, d := range days {
+		names[i] = d.Day
+	}
+	missing, err := aggregate.MissingOf(ctx, pool, g.Table, 100, names...)
+	if err != nil {
+		return err
+	}
 	for _, d := range days {
-		missing, err := aggregate.MissingOf(ctx, pool, d.Table, d.Day, 100)
-		if err != nil {
-			return err
-		}
-		v := dayView{Day: d, Text: d.Day + ": " + d.Coverage(missing), Missing: missing}
+		v := dayView{Day: d, Text: d.Day + ": " + d.Coverage(missing[d.Day]), Missing: missing[d.Day]}
 		complete = complete && d.Contributed >= d.Tenants
 		views = append(views, v)
 		lines = append(lines, v.Text)

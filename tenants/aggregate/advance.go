@@ -186,9 +186,11 @@ func end(ctx context.Context, tx pgx.Tx, run string, act action) error {
 	if err != nil {
 		return fmt.Errorf("read what came of it: %w", err)
 	}
-	if r.Missing, err = missing(ctx, tx, r.Table, day, mostMissing); err != nil {
+	missing, err := MissingOf(ctx, tx, r.Table, mostMissing, r.Day)
+	if err != nil {
 		return err
 	}
+	r.Missing = missing[r.Day]
 	e := map[string]any{"id": run, "outcome": "succeeded", "result": r}
 	switch act {
 	case actCancelled:

@@ -69,6 +69,8 @@ const (
 	mostBytes = 4 << 20
 	// mostParallel bounds how many tenants answer a batch at a time, for the same reason.
 	mostParallel = 8
+	// mostReason bounds what is kept of why a tenant has not answered, in bytes: an error may quote a row's megabyte.
+	mostReason = 1000
 )
 
 // Request is what the batch asks of its tenants.
@@ -117,6 +119,7 @@ const (
 // Collector gathers what the tenants of a batch answer, each as a whole.
 type Collector struct {
 	batch Batch
+	day   string
 	open  map[string][]byte // by the tenant's id, of those that are answering
 	ended []Slice
 	size  int // of those that have ended
@@ -125,7 +128,7 @@ type Collector struct {
 
 // NewCollector makes one.
 func NewCollector(b Batch) *Collector {
-	return &Collector{batch: b, open: map[string][]byte{}, known: map[string]bool{}}
+	return &Collector{batch: b, day: b.Day.Format(time.DateOnly), open: map[string][]byte{}, known: map[string]bool{}}
 }
 
 // Take adds a row.
@@ -133,7 +136,7 @@ func (c *Collector) Take(row fanout.Row) error {
 	text := c.open[row.TenantID]
 	text = append(text, row.TenantID...)
 	text = append(text, '\t')
-	text = append(text, c.batch.Day.Format(time.DateOnly)...)
+	text = append(text, c.day...)
 	for _, v := range row.Values {
 		text = append(text, '\t')
 		if v == nil {
@@ -149,7 +152,7 @@ func (c *Collector) Take(row fanout.Row) error {
 
 // Ended adds how a tenant's part ended. What it gave before that, if it did not come to its end, is thrown away.
 func (c *Collector) Ended(o fanout.Outcome) {
-	s := Slice{Tenant: o.TenantID, Reason: tidy(o.Reason)}
+	s := Slice{Tenant: o.TenantID, Reason: tenants.Storable(o.Reason, mostReason)}
 	switch o.State {
 	case fanout.Answered:
 		s.State, s.Rows, s.text = Contributed, o.Rows, c.open[o.TenantID]
@@ -265,6 +268,9 @@ func (w *written) add(s Slice) {
 	}
 }
 
+// stylesSQL has values written and read as tenants' servers write them for package fanout.
+const stylesSQL = `SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL TimeZone = 'UTC'`
+
 // copy puts rows into the table, in the place of those of some tenants.
 func (b Batch) copy(ctx context.Context, tx pgx.Tx, text [][]byte, replaced []string) error {
 	table := qualified(b.Table)
@@ -276,7 +282,7 @@ func (b Batch) copy(ctx context.Context, tx pgx.Tx, text [][]byte, replaced []st
 	if len(text) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL TimeZone = 'UTC'`, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := tx.Exec(ctx, stylesSQL, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return fmt.Errorf("set styles: %w", err)
 	}
 	buffers := net.Buffers(text)
@@ -302,17 +308,7 @@ func (s Slice) Refused(err error) Slice {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		reason += ": " + pg.Message
 	}
-	return Slice{Tenant: s.Tenant, State: Late, Reason: tidy(reason)}
-}
-
-// tidy makes of what a tenant's server says something that can be kept: it may be a row's megabyte, or in a server's own encoding.
-func tidy(reason string) string {
-	const most = 1000
-	reason = strings.ToValidUTF8(strings.ReplaceAll(reason, "\x00", ""), "�")
-	if len(reason) > most {
-		reason = strings.ToValidUTF8(reason[:most], "") + "…"
-	}
-	return reason
+	return Slice{Tenant: s.Tenant, State: Late, Reason: tenants.Storable(reason, mostReason)}
 }
 
 // encodeColumns writes columns as they are kept.

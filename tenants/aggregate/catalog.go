@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/avenit/tenantry/tenants"
@@ -58,12 +57,15 @@ type Day struct {
 // ErrNoAggregate says that there is no aggregate of a name.
 var ErrNoAggregate = errors.New("there is no such aggregate: see tenantry aggregate list")
 
+// daysSQL reads days, with the fields of Day as columns.
+const daysSQL = `
+SELECT d.day::text, d.relation AS table, d.tenants, d.contributed, d.published_at, d.operation_id, coalesce(o.state, 'forgotten') AS state, d.changed_at
+FROM tenantry.aggregate_days d
+LEFT JOIN tenantry.operations o ON o.id = d.operation_id`
+
 const listSQL = `
 SELECT a.name, a.definition, f.relation, f.sql, f.columns, a.labels, a.zone, a.publish_at::float8, a.retry_for, a.timeout, a.most_rows, a.forget, f.defined_by, f.defined_at,
-       (SELECT to_jsonb(n) FROM (
-          SELECT d.day::text, d.relation AS table, d.tenants, d.contributed, d.published_at, d.operation_id, coalesce(o.state, 'forgotten') AS state, d.changed_at
-          FROM tenantry.aggregate_days d
-          LEFT JOIN tenantry.operations o ON o.id = d.operation_id
+       (SELECT to_jsonb(n) FROM (` + daysSQL + `
           WHERE d.aggregate = a.name
           ORDER BY d.day DESC, (d.relation = f.relation) DESC
           LIMIT 1) n)
@@ -113,10 +115,7 @@ func Get(ctx context.Context, control *pgxpool.Pool, name string) (Aggregate, er
 
 // Days lists the newest days of an aggregate, in any of its tables, the newest first.
 func Days(ctx context.Context, control *pgxpool.Pool, name string, most int) ([]Day, error) {
-	rows, err := control.Query(ctx, `
-		SELECT d.day::text, d.relation, d.tenants, d.contributed, d.published_at, d.operation_id, coalesce(o.state, 'forgotten'), d.changed_at
-		FROM tenantry.aggregate_days d
-		LEFT JOIN tenantry.operations o ON o.id = d.operation_id
+	rows, err := control.Query(ctx, daysSQL+`
 		WHERE d.aggregate = $1
 		ORDER BY d.day DESC, d.relation DESC
 		LIMIT $2`, name, most)
@@ -128,15 +127,6 @@ func Days(ctx context.Context, control *pgxpool.Pool, name string, most int) ([]
 		return nil, fmt.Errorf("list days of aggregate %s: %w", name, err)
 	}
 	return list, nil
-}
-
-// MissingOf lists who belongs to a day of a table and has not answered when it was asked last.
-func MissingOf(ctx context.Context, control *pgxpool.Pool, table, day string, most int) ([]Missing, error) {
-	at, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		return nil, bad("day", "%q is no day: give one such as 2026-11-27", day)
-	}
-	return missing(ctx, control, table, at, most)
 }
 
 // Coverage says in a line who is in the day and who is not.
@@ -162,10 +152,7 @@ func Results(ctx context.Context, control *pgxpool.Pool, a Aggregate, r Range, t
 		if !known {
 			return bad("tenant", "there is no tenant %q: see tenantry tenant list", r.Tenant)
 		}
-		rows, err := tx.Query(ctx, `
-			SELECT d.day::text, d.relation, d.tenants, d.contributed, d.published_at, d.operation_id, coalesce(o.state, 'forgotten'), d.changed_at
-			FROM tenantry.aggregate_days d
-			LEFT JOIN tenantry.operations o ON o.id = d.operation_id
+		rows, err := tx.Query(ctx, daysSQL+`
 			WHERE d.relation = $1 AND d.day BETWEEN $2 AND $3 AND ($4 OR d.published_at IS NOT NULL)
 			ORDER BY d.day`, a.Table, r.From, r.To, r.Unpublished)
 		if err != nil {
@@ -193,7 +180,7 @@ func (a Aggregate) rows(ctx context.Context, tx pgx.Tx, r Range, days []Day, tak
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + qualified(a.Table) + ` r LEFT JOIN tenantry.tenants t ON t.id = r.tenant_id
 		WHERE r.day = ANY ($1::date[]) AND ($2 = '' OR t.slug = $2) ORDER BY r.day, t.slug, r.tenant_id`
-	if _, err := tx.Exec(ctx, `SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL TimeZone = 'UTC'`, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := tx.Exec(ctx, stylesSQL, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return err //nolint:wrapcheck // the caller does
 	}
 	rows, err := tx.Query(ctx, sql, pgx.QueryResultFormats{pgx.TextFormatCode}, which, r.Tenant)
@@ -204,7 +191,7 @@ func (a Aggregate) rows(ctx context.Context, tx pgx.Tx, r Range, days []Day, tak
 	var columns []fanout.Column
 	for rows.Next() {
 		if columns == nil {
-			columns = columnsOf(rows.FieldDescriptions()[2:])
+			columns = fanout.ColumnsOf(rows.FieldDescriptions()[2:])
 		}
 		values := rows.RawValues()
 		if err := take(fanout.Row{TenantID: string(values[0]), Tenant: string(values[1]), Columns: columns, Values: values[2:]}); err != nil {
@@ -212,14 +199,6 @@ func (a Aggregate) rows(ctx context.Context, tx pgx.Tx, r Range, days []Day, tak
 		}
 	}
 	return rows.Err() //nolint:wrapcheck // the caller does
-}
-
-func columnsOf(fields []pgconn.FieldDescription) []fanout.Column {
-	columns := make([]fanout.Column, len(fields))
-	for i, f := range fields {
-		columns[i] = fanout.Column{Name: f.Name, OID: f.DataTypeOID}
-	}
-	return columns
 }
 
 // Drop drops an aggregate with its tables, its schedule and all that is known of its days. It refuses while a run is under way.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,22 +50,34 @@ func named(list []Missing, all int) string {
 	return strings.Join(parts, ", ")
 }
 
-// missing lists who belongs to a day and has not answered when it was asked last, those first that never have.
-func missing(ctx context.Context, tx interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, relation string, day time.Time, most int,
-) ([]Missing, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT coalesce(t.slug, s.tenant_id), s.reason, s.tries, s.contributed_at IS NOT NULL
-		FROM tenantry.aggregate_slices s
-		LEFT JOIN tenantry.tenants t ON t.id = s.tenant_id
-		WHERE s.relation = $1 AND s.day = $2 AND s.state IN ('due', 'asked')
-		ORDER BY s.contributed_at IS NOT NULL, s.tries DESC, 1
-		LIMIT $3`, relation, day, most)
+const missingSQL = `
+SELECT m.day::text, m.tenant, m.reason, m.tries, m.stale
+FROM (
+  SELECT s.day, coalesce(t.slug, s.tenant_id) AS tenant, s.reason, s.tries, s.contributed_at IS NOT NULL AS stale,
+         row_number() OVER (PARTITION BY s.day ORDER BY s.contributed_at IS NOT NULL, s.tries DESC, coalesce(t.slug, s.tenant_id)) AS place
+  FROM tenantry.aggregate_slices s
+  LEFT JOIN tenantry.tenants t ON t.id = s.tenant_id
+  WHERE s.relation = $1 AND s.day = ANY ($2::date[]) AND s.state IN ('due', 'asked')
+) m
+WHERE m.place <= $3
+ORDER BY m.day, m.place`
+
+// MissingOf lists by day who belongs to some days of a table and has not answered when it was asked last, those first that never have; of each day so many at most.
+func MissingOf(ctx context.Context, control querier, table string, most int, days ...string) (map[string][]Missing, error) {
+	rows, err := control.Query(ctx, missingSQL, table, days, most)
 	if err != nil {
 		return nil, fmt.Errorf("list who is missing: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Missing])
+	list := make(map[string][]Missing, len(days))
+	for _, day := range days {
+		list[day] = []Missing{}
+	}
+	var day string
+	var m Missing
+	_, err = pgx.ForEachRow(rows, []any{&day, &m.Tenant, &m.Reason, &m.Tries, &m.Stale}, func() error {
+		list[day] = append(list[day], m)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list who is missing: %w", err)
 	}

@@ -71,7 +71,8 @@ func (c Column) Same(other Column) bool {
 	return c.Name == other.Name && (c.OID == other.OID || (c.OID >= firstOwnOID && other.OID >= firstOwnOID))
 }
 
-func columnsOf(fields []pgconn.FieldDescription) []Column {
+// ColumnsOf gives the columns that a server describes.
+func ColumnsOf(fields []pgconn.FieldDescription) []Column {
 	columns := make([]Column, len(fields))
 	for i, f := range fields {
 		columns[i] = Column{Name: f.Name, OID: f.DataTypeOID}

@@ -160,7 +160,7 @@ func (r *run) read(ctx context.Context, conn *pgconn.PgConn, batch *pgconn.Batch
 
 // readRows gives the query's rows to the caller. An error is not the server's; then the connection is in the middle of something.
 func (r *run) readRows(ctx context.Context, rows *pgconn.ResultReader, h tenants.Home, o *Outcome) error {
-	columns, err := r.agree(h.Slug, columnsOf(rows.FieldDescriptions()))
+	columns, err := r.agree(h.Slug, ColumnsOf(rows.FieldDescriptions()))
 	if err != nil {
 		return err
 	}
