@@ -68,7 +68,12 @@ func TestQuery(t *testing.T) { //nolint:paralleltest // the environment is the p
 	require.Equal(t, 1, strings.Count(stdout, "\n"))
 	require.Equal(t, "1 of 1 tenants\n", stderr)
 
+	const named = "SELECT count(*) FROM customers WHERE name <= :last AND :tenant <> 'cat'"
+	require.Equal(t, "tenant,count\nbee,2\n", c.ok("query", named, "--param", "last=c2", "--tenant", "bee", "-o", "csv"))
+
 	for _, args := range [][]string{
+		{named},
+		{named, "-p", "last"},
 		{"DELETE FROM customers"},
 		{"SELECT 1; SELECT 2"},
 		{"SELECT count(* FROM customers"},

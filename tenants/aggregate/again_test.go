@@ -39,7 +39,7 @@ func TestWhoHasLeftIsNotMissing(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "ant", "bee", "cat")
 	define(t, f, aggregate.Spec{Name: "leaving", SQL: customersSQL, RetryFor: new(time.Duration), PublishAt: new(1.0)})
-	change(t, f, "bee", `ALTER TABLE customers RENAME TO clients`)
+	f.Change(t, "bee", `ALTER TABLE customers RENAME TO clients`)
 	require.Equal(t, jobs.StateFailed, f.Ends(t, f.Submit(t, jobs.Aggregate{Aggregate: "leaving"})).State)
 	f.Do(t, jobs.Suspend{Tenant: "bee"})
 	for _, only := range []string{"missing", ""} {
@@ -88,11 +88,11 @@ func TestAChangedQueryIsTriedOnWhomItAsks(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "ant", "bee", "cat", "dog", "eel", "fox")
 	exec(t, f, `UPDATE tenantry.tenants SET labels = '{"app": "crm"}' WHERE slug = 'fox'`)
-	change(t, f, "fox", `CREATE TYPE stage AS ENUM ('new'); CREATE TABLE deals AS SELECT 'new'::stage AS stage, 'pg_class'::name AS kind; GRANT SELECT ON deals TO PUBLIC`)
+	f.Change(t, "fox", `CREATE TYPE stage AS ENUM ('new'); CREATE TABLE deals AS SELECT 'new'::stage AS stage, 'pg_class'::name AS kind; GRANT SELECT ON deals TO PUBLIC`)
 	const sql = `SELECT stage, kind FROM deals`
 	define(t, f, aggregate.Spec{Name: "deals", SQL: sql, Labels: map[string]string{"app": "crm"}, Zone: new("Europe/Berlin")})
 	require.Equal(t, "settings", define(t, f, aggregate.Spec{Name: "deals", SQL: sql}).Change)
-	change(t, f, "fox", `ALTER TABLE deals ALTER kind TYPE text`)
+	f.Change(t, "fox", `ALTER TABLE deals ALTER kind TYPE text`)
 	d := define(t, f, aggregate.Spec{Name: "deals", SQL: sql})
 	require.Equal(t, "text deals fox", d.Change+" "+d.Table+" "+d.Tried)
 	require.Equal(t, "1 of 1 tenants", run(t, f, "deals").Coverage())

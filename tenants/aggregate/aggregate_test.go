@@ -41,8 +41,8 @@ func TestAggregate(t *testing.T) {
 	}
 
 	// Run again, a tenant's answer takes the place of what it had; who does not answer keeps that.
-	change(t, f, "ant", `INSERT INTO customers (name, created_at) SELECT 'a' || i, now() - interval '1 day' FROM generate_series(1, 10) i`)
-	change(t, f, "bee", `ALTER TABLE customers RENAME TO clients`)
+	f.Change(t, "ant", `INSERT INTO customers (name, created_at) SELECT 'a' || i, now() - interval '1 day' FROM generate_series(1, 10) i`)
+	f.Change(t, "bee", `ALTER TABLE customers RENAME TO clients`)
 	exec(t, f, `UPDATE tenantry.aggregates SET retry_for = '0'`)
 	op := f.Ends(t, f.Submit(t, jobs.Aggregate{Aggregate: "daily_customers"}))
 	require.Equal(t, jobs.StateFailed, op.State)
@@ -51,7 +51,7 @@ func TestAggregate(t *testing.T) {
 	require.Equal(t, []string{"ant 11|a1", "bee 2|c1", "cat 3|c1", "dog 4|c1"}, rows(t, f, "daily_customers"))
 
 	// Who is missing can be asked alone. Nobody is asked twice.
-	change(t, f, "bee", `ALTER TABLE clients RENAME TO customers`)
+	f.Change(t, "bee", `ALTER TABLE clients RENAME TO customers`)
 	before := scan[time.Time](t, f.Pool, `SELECT max(contributed_at) FROM tenantry.aggregate_slices`)
 	r = resultOf(t, f.Do(t, jobs.Aggregate{Aggregate: "daily_customers", Only: "missing"}))
 	require.Equal(t, "4 of 4 tenants", r.Coverage())
@@ -76,10 +76,10 @@ func TestTroubleIsContained(t *testing.T) {
 	view := func(name string) string {
 		return `ALTER TABLE customers RENAME TO people; CREATE VIEW customers AS SELECT id, ` + name + ` AS name, created_at FROM people; GRANT SELECT ON customers TO PUBLIC`
 	}
-	change(t, f, "bee", `ALTER TABLE customers RENAME TO clients`)
-	change(t, f, "cat", view("7::numeric"))
-	change(t, f, "dog", view("(1 / (id - id))::text"))
-	change(t, f, "eel", view("name || pg_sleep(60)::text"))
+	f.Change(t, "bee", `ALTER TABLE customers RENAME TO clients`)
+	f.Change(t, "cat", view("7::numeric"))
+	f.Change(t, "dog", view("(1 / (id - id))::text"))
+	f.Change(t, "eel", view("name || pg_sleep(60)::text"))
 	op := f.Ends(t, f.Submit(t, jobs.Aggregate{Aggregate: "odd"}))
 	require.Equal(t, jobs.StateFailed, op.State)
 	r := resultOf(t, op)
@@ -119,8 +119,8 @@ func TestLateTenantsAreAskedAgain(t *testing.T) {
 	f := newFleet(t, "ant", "bee", "cat", "dog")
 	exec(t, f, `CREATE OR REPLACE FUNCTION tenantry.aggregate_pause(p_tries integer) RETURNS interval LANGUAGE sql AS $$ SELECT interval '300 milliseconds' $$`)
 	define(t, f, aggregate.Spec{Name: "late", SQL: customersSQL, PublishAt: new(0.75)})
-	change(t, f, "bee", `ALTER TABLE customers RENAME TO clients`)
-	change(t, f, "cat", `ALTER TABLE customers RENAME TO clients`)
+	f.Change(t, "bee", `ALTER TABLE customers RENAME TO clients`)
+	f.Change(t, "cat", `ALTER TABLE customers RENAME TO clients`)
 	id := f.Submit(t, jobs.Aggregate{Aggregate: "late"})
 	require.Eventually(t, func() bool {
 		return scan[int](t, f.Pool, `SELECT coalesce(sum(tries), 0) FROM tenantry.aggregate_slices WHERE state <> 'contributed'`) >= 4
@@ -129,7 +129,7 @@ func TestLateTenantsAreAskedAgain(t *testing.T) {
 
 	// One that is suspended meanwhile does not belong to the day any more.
 	f.Do(t, jobs.Suspend{Tenant: "cat"})
-	change(t, f, "bee", `ALTER TABLE clients RENAME TO customers`)
+	f.Change(t, "bee", `ALTER TABLE clients RENAME TO customers`)
 	r := resultOf(t, f.Succeeds(t, id))
 	require.Equal(t, "3 of 3 tenants", r.Coverage())
 	require.Equal(t, 1, r.Left)
@@ -239,10 +239,10 @@ func TestDefinitionsChange(t *testing.T) {
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "ant", "bee")
-	change(t, f, "bee", `CREATE TYPE filler AS ENUM ('f')`) // so that the next has another number
+	f.Change(t, "bee", `CREATE TYPE filler AS ENUM ('f')`) // so that the next has another number
 	slugs := []string{"ant", "bee"}
 	for _, slug := range slugs {
-		change(t, f, slug, `CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE DOMAIN email AS text; GRANT USAGE ON TYPE mood TO PUBLIC`)
+		f.Change(t, slug, `CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE DOMAIN email AS text; GRANT USAGE ON TYPE mood TO PUBLIC`)
 	}
 	d := define(t, f, aggregate.Spec{Name: "types", SQL: `SELECT 1.50::numeric(10, 2) AS n, 'NaN'::float8 AS f, ARRAY['a', NULL, 'b"\c'] AS list, '{"a": [1, "x\ty"]}'::jsonb AS j, 'bad'::mood AS m,
 		'a@b'::email AS e, '\x00ff'::bytea AS b, TIMESTAMPTZ '2026-03-29 03:30+02' AS at, INTERVAL '1 mon -2 days' AS i, NULL::uuid AS u, E'tab\there\nline' AS text, 'customers'::regclass AS c,

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/aggregate"
 	"github.com/avenit/tenantry/tenants/fanout"
 	"github.com/avenit/tenantry/workers/fleettest"
@@ -23,31 +22,14 @@ import (
 // newFleet makes a fleet with tenants in turns on two servers; a tenant has as many customers of yesterday as its place says, from 1, and one of today.
 func newFleet(t *testing.T, slugs ...string) *fleettest.Fleet {
 	t.Helper()
-	f := fleettest.New(t)
-	f.Node(t, "n1")
-	f.NodeAt(t, fleettest.SecondServerURL(t), "n2")
-	f.Worker(t)
-	ids := make([]string, len(slugs))
+	f := fleettest.Spread(t, slugs...)
 	for i, slug := range slugs {
-		ids[i] = f.Submit(t, jobs.Provision{Slug: slug, Node: fmt.Sprintf("n%d", i%2+1)})
-	}
-	for i, slug := range slugs {
-		f.Succeeds(t, ids[i])
-		change(t, f, slug, fmt.Sprintf(`
+		f.Change(t, slug, fmt.Sprintf(`
 			INSERT INTO customers (name, created_at)
 			SELECT 'c' || i, date_trunc('day', now(), 'UTC') - interval '12 hours' FROM generate_series(1, %d) i
 			UNION ALL SELECT 'new', now()`, i+1))
 	}
 	return f
-}
-
-// change does something in a tenant's database, as its migrator.
-func change(t *testing.T, f *fleettest.Fleet, slug, sql string) {
-	t.Helper()
-	conn := f.Connect(t, slug, tenants.RoleMigrator)
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	_, err := conn.PgConn().Exec(t.Context(), sql).ReadAll()
-	require.NoError(t, err)
 }
 
 const customersSQL = `SELECT count(*) AS customers, min(name) AS first FROM customers WHERE created_at >= :day_start AND created_at < :day_end`

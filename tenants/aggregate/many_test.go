@@ -41,7 +41,7 @@ func TestManyTenants(t *testing.T) {
 	}
 	broken := max(1, n/100)
 	for i := range broken {
-		change(t, f, slugOf(i), `ALTER TABLE customers RENAME TO clients`)
+		f.Change(t, slugOf(i), `ALTER TABLE customers RENAME TO clients`)
 	}
 	exec(t, f, `CREATE OR REPLACE FUNCTION tenantry.aggregate_pause(p_tries integer) RETURNS interval LANGUAGE sql AS $$ SELECT interval '500 milliseconds' $$`)
 	// Each answers with a number of its own, so that a tenant that is there twice, or a wrong one, changes the sum.
@@ -53,7 +53,7 @@ func TestManyTenants(t *testing.T) {
 	}, 2*time.Minute, 10*time.Millisecond)
 	t.Logf("%d of %d tenants after %s", n-broken, n, time.Since(begun).Round(time.Millisecond))
 	for i := range broken {
-		change(t, f, slugOf(i), `ALTER TABLE clients RENAME TO customers`)
+		f.Change(t, slugOf(i), `ALTER TABLE clients RENAME TO customers`)
 	}
 	r := resultOf(t, f.Succeeds(t, id))
 	require.Equal(t, fmt.Sprintf("%[1]s of %[1]s tenants", fanout.Grouped(n)), r.Coverage())

@@ -10,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/avenit/tenantry/jobs"
-	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/fanout"
 	"github.com/avenit/tenantry/workers/fleettest"
 )
@@ -19,16 +17,8 @@ import (
 // newFleet makes a fleet with tenants in turns on two servers; a tenant has as many customers as its place says, from 1.
 func newFleet(t *testing.T, slugs ...string) *fleettest.Fleet {
 	t.Helper()
-	f := fleettest.New(t)
-	f.Node(t, "n1")
-	f.NodeAt(t, fleettest.SecondServerURL(t), "n2")
-	f.Worker(t)
-	ids := make([]string, len(slugs))
+	f := fleettest.Spread(t, slugs...)
 	for i, slug := range slugs {
-		ids[i] = f.Submit(t, jobs.Provision{Slug: slug, Node: fmt.Sprintf("n%d", i%2+1)})
-	}
-	for i, slug := range slugs {
-		f.Succeeds(t, ids[i])
 		change(t, f, slug, fmt.Sprintf(`INSERT INTO customers (name) SELECT 'c' || i FROM generate_series(1, %d) i`, i+1))
 	}
 	return f
@@ -37,11 +27,8 @@ func newFleet(t *testing.T, slugs ...string) *fleettest.Fleet {
 // change does something in a tenant's database, as its migrator.
 func change(t *testing.T, f *fleettest.Fleet, slug string, statements ...string) {
 	t.Helper()
-	conn := f.Connect(t, slug, tenants.RoleMigrator)
-	defer conn.Close(context.WithoutCancel(t.Context()))
 	for _, sql := range statements {
-		_, err := conn.Exec(t.Context(), sql)
-		require.NoError(t, err)
+		f.Change(t, slug, sql)
 	}
 }
 

@@ -125,6 +125,32 @@ func (f *Fleet) Worker(t testing.TB, change ...func(*workers.Config)) *workers.R
 	return rt
 }
 
+// Spread makes two nodes, n1 and n2, of the two test servers, a worker, and tenants on them in turns.
+func Spread(t testing.TB, slugs ...string) *Fleet {
+	t.Helper()
+	f := New(t)
+	f.Node(t, "n1")
+	f.NodeAt(t, SecondServerURL(t), "n2")
+	f.Worker(t)
+	ids := make([]string, len(slugs))
+	for i, slug := range slugs {
+		ids[i] = f.Submit(t, jobs.Provision{Slug: slug, Node: fmt.Sprintf("n%d", i%2+1)})
+	}
+	for _, id := range ids {
+		f.Succeeds(t, id)
+	}
+	return f
+}
+
+// Change runs SQL in a tenant's database, as its migrator.
+func (f *Fleet) Change(t testing.TB, slug, sql string) {
+	t.Helper()
+	conn := f.Connect(t, slug, tenants.RoleMigrator)
+	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it has done its work
+	_, err := conn.PgConn().Exec(t.Context(), sql).ReadAll()
+	require.NoError(t, err)
+}
+
 // Submit asks for an operation.
 func (f *Fleet) Submit(t testing.TB, args jobs.Args) string {
 	t.Helper()
