@@ -41,12 +41,13 @@ type chores struct {
 	log    zerolog.Logger
 }
 
+// list is what is done at intervals. Who has a short lease wants to notice things soon.
 func (c *chores) list(lease time.Duration) []chore {
 	return []chore{
 		{name: "reap", every: max(lease/4, 200*time.Millisecond), do: c.reap},
-		{name: "strays", every: 10 * time.Second, do: c.strays},
-		{name: "own", every: 10 * time.Second, do: c.own},
-		{name: "schedules", every: 5 * time.Second, do: func(ctx context.Context) error { return c.runSchedules(ctx, nil) }, within: 5 * time.Minute},
+		{name: "strays", every: min(10*time.Second, lease), do: c.strays},
+		{name: "own", every: min(10*time.Second, lease), do: c.own},
+		{name: "schedules", every: min(5*time.Second, lease/2), do: func(ctx context.Context) error { return c.runSchedules(ctx, nil) }, within: 5 * time.Minute},
 		{name: "backups", every: 30 * time.Second, do: c.askForBackups},
 	}
 }
