@@ -139,6 +139,7 @@ func TestHangingSwap(t *testing.T) {
 	l.lose(t)
 	l.Succeeds(t, id)
 	require.Equal(t, 3, l.count(t, "acme"))
+	wire.Heal()
 	l.Do(t, jobs.ReturnNode{Node: "n2"})
 	require.False(t, l.opens(t, database))
 }
@@ -165,6 +166,7 @@ func TestHangingVerification(t *testing.T) {
 	id := l.hangs(t, wire, "TEMPLATE template0 ALLOW_CONNECTIONS false ENCODING", jobs.VerifyBackup{Backup: made})
 	l.lose(t)
 	l.Succeeds(t, id)
+	wire.Heal() // what is there is dropped after the test
 	require.Equal(t, "verified", scan[string](t, l.Fleet, `SELECT outcome FROM tenantry.backups WHERE id = $1`, made))
 	require.Equal(t, "n1", scan[string](t, l.Fleet, `
 		SELECT n.name FROM tenantry.verifications v JOIN tenantry.databases d ON d.id = v.database_id JOIN tenantry.nodes n ON n.id = d.node_id`))

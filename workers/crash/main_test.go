@@ -2,10 +2,8 @@ package crash_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/avenit/tenantry/workers/crash/crashtest"
+	"github.com/avenit/tenantry/workers/fleettest"
 )
 
 // buildDir is where the program is built, once for all tests.
@@ -23,11 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	flag.Parse()
-	// Most of the time is spent waiting for leases to run out: more at once than there are processors.
-	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		_ = f.Value.Set(fmt.Sprint(4 * runtime.GOMAXPROCS(0)))
-	}
+	fleettest.AtOnce(4) // most of the time is spent waiting for leases to run out
 	var err error
 	if buildDir, err = os.MkdirTemp("", "tenantry-crash-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

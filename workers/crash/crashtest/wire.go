@@ -40,6 +40,7 @@ type Wire struct {
 
 	mu    sync.Mutex
 	open  map[net.Conn]bool
+	holes []*pair // that were swallowed
 	armed *Cut
 	left  int
 	fell  chan struct{}
@@ -74,6 +75,18 @@ func (w *Wire) Arm(c Cut) (fell <-chan struct{}) {
 	defer w.mu.Unlock()
 	w.armed, w.left, w.fell = &c, c.Nth, make(chan struct{})
 	return w.fell
+}
+
+// Heal ends the connections that were swallowed: both sides hear of it, as when a network is there again. Otherwise a client holds them for as long as it may wait for an answer,
+// and the server what they have locked.
+func (w *Wire) Heal() {
+	w.mu.Lock()
+	holes := w.holes
+	w.holes = nil
+	w.mu.Unlock()
+	for _, p := range holes {
+		p.end()
+	}
 }
 
 // cut returns the armed cut if the request is the one. It is armed for once.
@@ -182,6 +195,9 @@ func (p *pair) requests() {
 		case LoseAnswer:
 			_, _ = p.server.Write(request)
 		case Swallow:
+			p.wire.mu.Lock()
+			p.wire.holes = append(p.wire.holes, p)
+			p.wire.mu.Unlock()
 		}
 	}
 }
