@@ -108,6 +108,9 @@ func startClusters(ctx context.Context, opts options, environ []string, stderr i
 		}
 		group.Go(func() (err error) {
 			set.servers[i], err = localpg.Start(groupCtx, cfg)
+			if err == nil && !opts.durable {
+				err = quickLogin(groupCtx, set.servers[i].URL("postgres"))
+			}
 			return err
 		})
 	}

@@ -4,7 +4,7 @@
 //
 // The command finds the clusters in TEST_DATABASE_URL, TEST_NODE2_URL and TEST_PG_BINDIR; see usage for the rest. The tour:
 // main.go reads flags and puts the pieces together, clusters.go starts and removes the clusters, scratch.go finds a directory
-// for them and cleans up after runs that were killed, child.go runs the command.
+// for them and cleans up after runs that were killed, login.go makes logging in quick, child.go runs the command.
 package main
 
 import (

@@ -36,7 +36,7 @@ func newTenant(t testing.TB) *tenant {
 	server := dial(t, serverConfig(t))
 	run(t, server, "CREATE ROLE "+tn.owner+" NOLOGIN")
 	run(t, server, "CREATE ROLE "+tn.migrator+" LOGIN PASSWORD '"+tn.password+"' IN ROLE "+tn.owner)
-	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner)
+	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner+" STRATEGY file_copy")
 	run(t, server, "REVOKE ALL ON DATABASE "+name+" FROM PUBLIC")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testTimeout)

@@ -34,7 +34,7 @@ func newTenant(t *testing.T) *tenant {
 	run(t, server, "CREATE ROLE "+tn.migrator+" LOGIN PASSWORD '"+tn.password+"' IN ROLE "+tn.owner)
 	run(t, server, "CREATE ROLE "+tn.app+" LOGIN PASSWORD '"+tn.password+"'")
 	run(t, server, "CREATE ROLE "+tn.readOnly+" LOGIN PASSWORD '"+tn.password+"'")
-	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner)
+	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner+" STRATEGY file_copy")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()

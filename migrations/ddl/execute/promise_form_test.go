@@ -380,7 +380,7 @@ func (tp *template) copyOf(t *testing.T) *tenant {
 	tn := *tp.tn
 	tn.database = "tenantry_test_" + strings.ToLower(rand.Text()[:16])
 	tp.onServer(t.Context(), t,
-		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s", tn.database, tp.tn.database, tn.owner), "REVOKE ALL ON DATABASE "+tn.database+" FROM PUBLIC",
+		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s STRATEGY file_copy", tn.database, tp.tn.database, tn.owner), "REVOKE ALL ON DATABASE "+tn.database+" FROM PUBLIC",
 		fmt.Sprintf("GRANT CONNECT, TEMPORARY ON DATABASE %s TO %s, %s, %s", tn.database, tn.migrator, tn.app, tn.readOnly))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testTimeout)

@@ -37,7 +37,7 @@ func newTenant(t testing.TB) *tenant {
 	run(t, server, "CREATE ROLE "+tn.migrator+" LOGIN PASSWORD '"+tn.password+"' IN ROLE "+tn.owner)
 	run(t, server, "CREATE ROLE "+tn.app+" LOGIN PASSWORD '"+tn.password+"'")
 	run(t, server, "CREATE ROLE "+tn.readOnly+" LOGIN PASSWORD '"+tn.password+"'")
-	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner)
+	run(t, server, "CREATE DATABASE "+name+" OWNER "+tn.owner+" STRATEGY file_copy")
 	run(t, server, "REVOKE ALL ON DATABASE "+name+" FROM PUBLIC")
 	run(t, server, fmt.Sprintf("GRANT CONNECT, TEMPORARY ON DATABASE %s TO %s, %s, %s", name, tn.migrator, tn.app, tn.readOnly))
 	t.Cleanup(func() {
