@@ -14,9 +14,8 @@ VERSITYGW_VERSION := v1.8.0
 VERSITYGW := .tenantry/bin/versitygw-$(VERSITYGW_VERSION)
 export TENANTRY_VERSITYGW := $(CURDIR)/$(VERSITYGW)
 
-# The packages that take longest begin first, so that none of them runs alone at the end; half of the time tests wait, so one more package runs than fills the processors.
+# The packages that take longest begin first, so that none of them runs alone at the end.
 SLOWEST := ./workers ./migrations/ddl/execute ./cmd/tenantry ./workers/stall ./workers/bench
-TEST_PACKAGES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # How far test-s3 goes: full is every fault once and lasting, short one of each kind.
 S3_FAULTS ?= full
@@ -52,7 +51,7 @@ dev: deps build ## run a small fleet on this machine until Ctrl-C
 	bin/tenantry dev
 
 test: deps-test ## run all tests with the race detector, against private clusters
-	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -timeout 10m -p $(TEST_PACKAGES) $(SLOWEST) ./...
+	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -timeout 10m $(SLOWEST) ./...
 	go run ./cmd/testpg -- go test -shuffle=on $(PARSES)
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
