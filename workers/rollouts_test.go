@@ -339,7 +339,9 @@ func TestPauseWhileATenantIsHeld(t *testing.T) {
 	waits := func() int {
 		return scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE kind = 'migrate' AND state = 'waiting'`)
 	}
-	require.Eventually(t, func() bool { return waits() == 1 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return waits() == 1 && scan[int](t, f, `SELECT count(*) FROM tenantry.operations WHERE kind = 'migrate' AND state = 'succeeded'`) == 1
+	}, 30*time.Second, 10*time.Millisecond)
 	api := hold(t, f, `SELECT FROM tenantry.tenants WHERE slug = 't00' FOR UPDATE`)
 	begun := time.Now()
 	require.NoError(t, rollout.Pause(ctx, f.Pool, id, "test"))
