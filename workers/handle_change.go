@@ -56,6 +56,7 @@ func (t *toolbox) changeSchema(ctx context.Context, r *run) (done, error) {
 		PlanID:       a.Plan,
 		Pause:        r.pauseAsked.Load,
 		Progress:     progress,
+		Replicas:     t.replicas(r, home.NodeID),
 		Crash:        func(point string) { crashpoint.HitNamed(ctx, point) },
 		Kept:         true,
 		Visible: func(ctx context.Context) {
@@ -111,6 +112,45 @@ func (t *toolbox) inForms(ctx context.Context, r *run, home tenants.Home, opts e
 			return err
 		}
 	}
+}
+
+// replicas gives what tells how far a node's replicas are. Rows are filled also when it cannot be told, and the log says so.
+func (t *toolbox) replicas(r *run, nodeID string) func(context.Context) (execute.Standing, error) {
+	said := false
+	return func(ctx context.Context) (execute.Standing, error) {
+		standing, err := t.standing(ctx, r, nodeID)
+		if err != nil && !said && ctx.Err() == nil {
+			said = true
+			r.log.Warn().Err(err).Msg("nobody knows how far the node's replicas are; rows are filled without waiting for them")
+		}
+		return standing, err
+	}
+}
+
+// standing reads how far a node's replicas are, and how far behind one may be: each time, so that a person can change that while a fill waits.
+func (t *toolbox) standing(ctx context.Context, r *run, nodeID string) (execute.Standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var seconds float64
+	if err := r.ledger.pool.QueryRow(ctx, `SELECT extract(epoch FROM tenantry.setting('replica_lag')::interval)::float8`).Scan(&seconds); err != nil {
+		return execute.Standing{}, fmt.Errorf("read setting replica_lag: %w", err)
+	}
+	if seconds <= 0 {
+		return execute.Standing{}, nil
+	}
+	node, err := t.reg.Node(ctx, nodeID)
+	if err != nil {
+		return execute.Standing{}, err
+	}
+	written, list, err := t.prov.Replicas(ctx, node)
+	if err != nil {
+		return execute.Standing{}, err
+	}
+	s := execute.Standing{Written: written, MaxLag: time.Duration(seconds * float64(time.Second))}
+	for _, replica := range list {
+		s.Replicas = append(s.Replicas, execute.Replica(replica))
+	}
+	return s, nil
 }
 
 // changeDetails is what an operation's error tells programs of a change that was not made.

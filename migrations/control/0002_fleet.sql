@@ -63,7 +63,7 @@ BEGIN
         PERFORM tenantry.refuse('TY001', NEW.key, format('%s: %s is not a share', NEW.key, tenantry.shown(NEW.value)),
           'give a number from 0 to 1, such as 0.1 for a tenth');
       END IF;
-    WHEN NEW.key IN ('delete_grace', 'backup_spread', 'backup_objective', 'backup_unchanged', 'verify_period', 'retain_replaced', 'retain_looks', 'export_keep') THEN
+    WHEN NEW.key IN ('delete_grace', 'replica_lag', 'backup_spread', 'backup_objective', 'backup_unchanged', 'verify_period', 'retain_replaced', 'retain_looks', 'export_keep') THEN
       PERFORM tenantry.check_value(NEW.key, 'interval', NEW.value);
     WHEN NEW.key = 'backup_retention' THEN
       PERFORM tenantry.check_retention(NEW.key, NEW.value);

@@ -37,6 +37,9 @@ type session struct {
 	known  known
 	change changeRow
 	result Result
+
+	lag       lag
+	lagLooked time.Time
 }
 
 // Apply makes a change, from wherever an earlier call with the same operation left it. The connection must be direct, not
@@ -306,9 +309,6 @@ func (s *session) runAtOnce(ctx context.Context, plan *ddl.Plan, insert []gentle
 	s.opts.Crash(PointDone)
 	return nil
 }
-
-// fillPause is how long a fill rests after a batch, as a share of what that took: others get their turn at the disk.
-const fillPause = 10
 
 func rest(ctx context.Context, d time.Duration) error {
 	select {

@@ -13,13 +13,6 @@ import (
 	"github.com/avenit/tenantry/migrations/gentle"
 )
 
-// How many rows a batch of a fill has: the first, and the limits between which its time decides.
-const (
-	firstBatch = 1000
-	leastBatch = 10
-	mostBatch  = 50_000
-)
-
 // beforeAll is the key behind which a fill begins: an id may be negative.
 const beforeAll = math.MinInt64
 
@@ -30,12 +23,16 @@ type batch struct {
 	// rows it went through, and rows it has changed.
 	rows, changed int64
 	ids           string // of those, as an array
+	commit        time.Duration
 }
 
 // fill goes through a table by its key, so many rows at a time as take about Options.BatchTime.
 func (s *session) fill(ctx context.Context, step ddl.Step) error {
 	size := int64(firstBatch)
 	for pause := minPause; ; {
+		if err := s.awaitReplicas(ctx, step); err != nil {
+			return err
+		}
 		begun := time.Now()
 		done, err := s.fillBatch(ctx, step, size)
 		if isTooMuch(err, size) {
@@ -66,7 +63,7 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		}
 		took := time.Since(begun)
 		size = nextSize(size, done.rows, took, s.opts.BatchTime)
-		if err := rest(ctx, took/fillPause); err != nil {
+		if err := rest(ctx, restAfter(took, done.commit)); err != nil {
 			return fmt.Errorf("rest between batches: %w", err)
 		}
 	}
@@ -93,16 +90,6 @@ const (
 	// deadlock: so it is never an application's statement that is chosen to end one.
 	rowTimeout = 200 * time.Millisecond
 )
-
-// nextSize aims at the time that a batch should take, and does not jump.
-func nextSize(size, rows int64, took, want time.Duration) int64 {
-	if rows < size { // the last one, which tells nothing
-		return size
-	}
-	next := int64(float64(rows) * float64(want) / float64(max(took, time.Millisecond)))
-	next = min(max(next, size/2), size*2)
-	return min(max(next, leastBatch), mostBatch)
-}
 
 // batchSettings lets a batch be planned for its own size, whatever the session prefers, and not be compiled: the planner does not know where a batch ends, takes
 // it for a part of the table, and of a table with millions of rows compiles the plan of every batch. With 50 million rows that took 150 ms for each, whatever
@@ -137,7 +124,9 @@ func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (bat
 	if b.rows == 0 {
 		record = nil
 	}
+	begun := time.Now()
 	replies, err = s.Exchange(ctx, append(record, gentle.Command{SQL: "COMMIT"}))
+	b.commit = time.Since(begun)
 	if err != nil {
 		return batch{}, fmt.Errorf("%w: %w", gentle.ErrOutcomeUnknown, err)
 	}

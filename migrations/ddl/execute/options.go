@@ -35,6 +35,9 @@ type Options struct {
 	LockPolicy gentle.LockPolicy
 	// BatchTime is how long one batch of a fill should take. Defaults to 100 ms.
 	BatchTime time.Duration
+	// Replicas tells how far the server's replicas are. Between the batches of a fill it is asked about once a second; while one is too far behind nothing
+	// is filled. When it fails, nobody is waited for. Defaults to nil: nobody is.
+	Replicas func(ctx context.Context) (Standing, error)
 	// Pause is asked between steps and between the batches of a fill whether to stop there; then the error is [ErrPaused], and another call
 	// goes on. Defaults to nil: never.
 	Pause func() bool
@@ -43,6 +46,9 @@ type Options struct {
 	Progress func(done, total int64, what string)
 	// Crash is called with a Point wherever a process could die with consequences. Defaults to nil.
 	Crash func(point string)
+
+	// lagPatience is how long to wait for a replica; tests have less.
+	lagPatience time.Duration
 }
 
 var errNoOperation = errors.New("OperationID is empty")
@@ -65,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.BatchTime == 0 {
 		o.BatchTime = 100 * time.Millisecond
+	}
+	if o.lagPatience == 0 {
+		o.lagPatience = lagPatience
 	}
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -138,6 +139,7 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 // unfill empties the rows again that a fill has filled, those that have not been given another value meanwhile.
 func (s *session) unfill(ctx context.Context, i int, step ddl.Step) error {
 	for {
+		begun := time.Now()
 		replies, err := s.Do(ctx, "read filled rows", gentle.Command{SQL: filledBatchSQL, Args: []string{s.opts.OperationID, strconv.Itoa(i)}, Keep: true})
 		if err != nil {
 			return err
@@ -154,5 +156,8 @@ func (s *session) unfill(ctx context.Context, i int, step ddl.Step) error {
 			return err
 		}
 		s.opts.Crash(PointUndoStep)
+		if err := rest(ctx, time.Since(begun)/fillPause); err != nil {
+			return fmt.Errorf("rest between batches: %w", err)
+		}
 	}
 }
