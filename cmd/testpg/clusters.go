@@ -99,7 +99,7 @@ func startClusters(ctx context.Context, opts options, environ []string, stderr i
 	for i := range set.servers {
 		cfg := localpg.Config{
 			Dir:      filepath.Join(set.scratch.dir, fmt.Sprintf("node%d", i+1)),
-			Settings: map[string]string{"max_connections": "500"},
+			Settings: opts.settings,
 			Log:      log,
 			Bin:      opts.programs,
 		}

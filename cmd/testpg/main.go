@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -58,9 +59,10 @@ const (
 
 // options are the command line.
 type options struct {
-	clusters int      // how many to start, 1 or 2
-	durable  bool     // fsync on, on a disk and not in memory
-	programs string   // directory of the server's programs, "" to find them
+	clusters int    // how many to start, 1 or 2
+	durable  bool   // fsync on, on a disk and not in memory
+	programs string // directory of the server's programs, "" to find them
+	settings map[string]string
 	command  []string // at least the program
 }
 
@@ -109,6 +111,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&opts.clusters, "clusters", 2, "how many clusters to start, 1 or 2")
 	flags.BoolVar(&opts.durable, "durable", false, "fsync on and data on a disk, for benchmarks; the default is neither, and fast")
 	flags.StringVar(&opts.programs, "postgres", "", "the `directory` of initdb, postgres and pg_ctl, for another version than the newest that is installed")
+	opts.settings = map[string]string{"max_connections": "500"}
+	flags.Func("set", "a setting of the servers as `name=value`, such as shared_buffers=4GB; may be given several times", func(given string) error {
+		name, value, found := strings.Cut(given, "=")
+		if !found || name == "" {
+			return fmt.Errorf("%q is not name=value", given)
+		}
+		opts.settings[name] = value
+		return nil
+	})
 	flags.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()

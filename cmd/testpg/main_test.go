@@ -194,16 +194,19 @@ func TestCommandNotFound(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	opts, err := parse([]string{"-durable", "-clusters", "1", "--", "go", "test", "-race"}, io.Discard)
+	opts, err := parse([]string{"-durable", "-clusters", "1", "-set", "shared_buffers=4GB", "-set", "a=b=c", "--", "go", "test", "-race"}, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, options{clusters: 1, durable: true, command: []string{"go", "test", "-race"}}, opts)
+	require.Equal(t, options{
+		clusters: 1, durable: true, command: []string{"go", "test", "-race"},
+		settings: map[string]string{"max_connections": "500", "shared_buffers": "4GB", "a": "b=c"},
+	}, opts)
 
 	var help strings.Builder
 	_, err = parse([]string{"--help"}, &help)
 	require.Error(t, err)
 	require.Contains(t, help.String(), "TEST_NODE2_URL")
 
-	for _, args := range [][]string{{}, {"-clusters", "3", "--", "true"}, {"-no-such-flag"}} {
+	for _, args := range [][]string{{}, {"-clusters", "3", "--", "true"}, {"-no-such-flag"}, {"-set", "shared_buffers", "--", "true"}} {
 		_, err := parse(args, io.Discard)
 		require.Error(t, err)
 	}
