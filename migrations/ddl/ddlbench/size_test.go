@@ -16,6 +16,9 @@ const goal = 300 * time.Millisecond
 // values and errors count.
 func full() bool { return os.Getenv("TENANTRY_DDL_BENCH") == "full" }
 
+// besidePlain says whether each change is held against plain statements that do the same to a table of the same size. DDL_PLAIN=none leaves that out, and half of the time and room.
+func besidePlain() bool { return os.Getenv("DDL_PLAIN") != "none" }
+
 const (
 	smallRows = 60_000
 	// mostFilled bounds what TestFill loads six times.

@@ -93,8 +93,9 @@ const (
 
 // batchSettings lets a batch be planned for its own size, whatever the session prefers, and not be compiled: the planner does not know where a batch ends, takes
 // it for a part of the table, and of a table with millions of rows compiles the plan of every batch. With 50 million rows that took 150 ms for each, whatever
-// its size, and so batches shrank to ten rows.
-var batchSettings = []gentle.Command{{SQL: "SET LOCAL plan_cache_mode = auto"}, {SQL: "SET LOCAL jit = off"}}
+// its size, and so batches shrank to ten rows. What the session itself has to write out is written soon, and not left to the next checkpoint, whose fsync the
+// application's commits would wait behind.
+var batchSettings = []gentle.Command{{SQL: "SET LOCAL plan_cache_mode = auto"}, {SQL: "SET LOCAL jit = off"}, {SQL: "SET LOCAL backend_flush_after = '512kB'"}}
 
 // fillBatch changes one batch and records how far that is, in one transaction. Its commit waits for the disk, and so counts as a part of the time that a batch
 // may take: one that did not would write more than the disk takes, and the application's commits would wait for all of it.
