@@ -21,13 +21,28 @@ func (b *builder) addColumn(form *Form) {
 		used = len(reservedKeys)
 	}
 	used += b.added[form.Table]
+	lost := b.dropped(form)
 	switch {
 	case used > mostAttributes:
-		b.refuse("", fmt.Sprintf("form %s would have had %d columns, dropped ones counted, and PostgreSQL has room for %d", form.Key, used, mostAttributes),
-			"make a second form with a reference to this one; dropped columns do not come free")
+		fix := "make a second form with a reference to this one"
+		if lost > 0 {
+			fix = fmt.Sprintf("rebuild_form first, in a change of its own: it makes the table anew without %d dropped columns", lost)
+		}
+		b.refuse("", fmt.Sprintf("form %s would have had %d columns, dropped ones counted, and PostgreSQL has room for %d", form.Key, used, mostAttributes), fix)
+	case used > warnAttributes && lost > 0:
+		b.note("form %s has had %d columns, %d of them dropped; PostgreSQL has room for %d, and rebuild_form makes the table anew without the dropped ones", form.Key, used, lost, mostAttributes)
 	case used > warnAttributes:
-		b.note("form %s has had %d columns, dropped ones counted; PostgreSQL has room for %d", form.Key, used, mostAttributes)
+		b.note("form %s has %d columns; PostgreSQL has room for %d", form.Key, used, mostAttributes)
 	}
+}
+
+// dropped is how many columns of a form's table are gone, and counted all the same.
+func (b *builder) dropped(form *Form) int {
+	original := b.original.Form(form.Key)
+	if original == nil {
+		return 0
+	}
+	return max(b.facts.Tables[form.Table].Attributes-len(reservedKeys)-len(columnsOf(original)), 0)
 }
 
 // rowSizes tells which forms may have rows that PostgreSQL has no room for.

@@ -52,6 +52,7 @@ var newOperation = []func() Operation{
 	func() Operation { return &RenameForm{} },
 	func() Operation { return &DropForm{} },
 	func() Operation { return &RestoreForm{} },
+	func() Operation { return &RebuildForm{} },
 	func() Operation { return &AddField{} },
 	func() Operation { return &AddReference{} },
 	func() Operation { return &RenameField{} },
@@ -258,4 +259,15 @@ func (c Change) Forms() []string {
 	}
 	slices.Sort(keys)
 	return slices.DeleteFunc(slices.Compact(keys), func(key string) bool { return key == "" })
+}
+
+// Rebuilt lists the keys of the forms whose tables are made anew: what refers to them matters then.
+func (c Change) Rebuilt() []string {
+	var keys []string
+	for _, op := range c.Operations {
+		if rebuild, is := op.(*RebuildForm); is {
+			keys = append(keys, rebuild.Form)
+		}
+	}
+	return keys
 }

@@ -54,7 +54,8 @@ func (b *builder) claim(form, field string, what deed) bool {
 }
 
 // survey looks at a change as a whole before its operations are planned: which forms it hides, brings back and purges. A form to which that
-// happens takes no other operation, except that one may be dropped and purged at once.
+// happens takes no other operation, except that one may be dropped and purged at once. A form that is made anew is a change of its own: what others do
+// in the meantime would have to be done to both tables.
 func (b *builder) survey(change Change) {
 	for i, op := range change.Operations {
 		var list map[string]bool
@@ -66,6 +67,12 @@ func (b *builder) survey(change Change) {
 		case *Purge:
 			if o.Field == "" {
 				list = b.purges
+			}
+		case *RebuildForm:
+			if len(change.Operations) > 1 {
+				b.op = i
+				b.refuse("", "rebuild_form takes no other operation in the same change", "make two changes, one after the other")
+				return
 			}
 		}
 		if list == nil {

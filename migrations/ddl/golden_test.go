@@ -49,6 +49,7 @@ var goldenCases = map[string][]struct{ name, operations string }{
 	"rename_form":  {{"to another label", `{"op": "rename_form", "form": "p", "label": "Pröjects \"2\""}`}},
 	"drop_form":    {{"with links", `{"op": "drop_form", "form": "p"}`}},
 	"restore_form": {{"as it was", `{"op": "restore_form", "form": "gone"}`}},
+	"rebuild_form": {{"with all that it has", `{"op": "rebuild_form", "form": "p"}`}, {"with what refers to it", `{"op": "rebuild_form", "form": "teams"}`}},
 	"add_field": {
 		{"short_text", `{"op": "add_field", "form": "p", "field": "x", "type": "short_text"}`},
 		{"short_text with a default, required, with an index", `{"op": "add_field", "form": "p", "field": "x", "type": "short_text", "default": "it's", "required": true, "index": true}`},

@@ -45,6 +45,7 @@ const (
 	ofProof      prefix = "n_" // proves that a column has no NULL, for a while
 	ofForeignKey prefix = "r_"
 	ofLost       prefix = "l_" // index of the rows whose value a conversion would lose, for a while
+	ofCarry      prefix = "m_" // triggers and function that carry rows over to the table that takes another's place
 	ofSync       prefix = "s_" // trigger and function that write two columns of one field
 )
 

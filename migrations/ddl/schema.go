@@ -83,6 +83,7 @@ var about = map[string]string{
 	"rename_form":   "Gives a form another label; its table keeps its name.",
 	"drop_form":     "Hides a form, with everything in it, for 30 days.",
 	"restore_form":  "Takes a drop_form back.",
+	"rebuild_form":  "Makes a form's table anew, without the dropped columns that PostgreSQL counts to its limit; a change of its own.",
 	"add_field":     "Adds a field. Rows that are there get the default, or no value.",
 	"add_reference": "Adds a field that points at a row of another form, or at many.",
 	"rename_field":  "Gives a field another label; its column keeps its name.",

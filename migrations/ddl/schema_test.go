@@ -44,7 +44,7 @@ func compiled(t *testing.T) *jsonschema.Schema {
 // valid are changes with every operation, every type and every parameter.
 var valid = []string{
 	`{"op": "create_form", "form": "projects", "label": "Projects"}`, `{"op": "create_form", "form": "p"}`,
-	`{"op": "rename_form", "form": "p", "label": ""}`, `{"op": "drop_form", "form": "p"}`, `{"op": "restore_form", "form": "p"}`,
+	`{"op": "rename_form", "form": "p", "label": ""}`, `{"op": "drop_form", "form": "p"}`, `{"op": "restore_form", "form": "p"}`, `{"op": "rebuild_form", "form": "p"}`,
 	`{"op": "add_field", "form": "p", "field": "a", "type": "short_text", "max_length": 10, "default": "x", "required": true, "unique": true}`,
 	`{"op": "add_field", "form": "p", "field": "a", "type": "long_text", "label": "é"}`,
 	`{"op": "add_field", "form": "p", "field": "a", "type": "integer", "bits": 32, "default": "7", "index": true}`,

@@ -56,38 +56,81 @@ func (s *script) add(format string, args ...any) {
 
 // column is one column of a form's table.
 type column struct {
-	name, definition string
+	name, kind string
+	// constant is its default, "" for none.
+	constant string
+	notNull  bool
+}
+
+// definition is all of it behind its name.
+func (c column) definition() string {
+	definition := c.kind
+	if c.constant != "" {
+		definition += " DEFAULT " + c.constant
+	}
+	if c.notNull {
+		definition += " NOT NULL"
+	}
+	return definition
 }
 
 // table makes a form's table with its columns in the order in which they came about: their numbers.
 func (s *script) table(form *Form) {
 	s.statements = append(s.statements, createTable(ident(form.schema(), form.Table)))
+	for _, c := range columnsOf(form) {
+		s.add("ALTER TABLE %s ADD COLUMN %s %s", ident(form.schema(), form.Table), ident(c.name), c.definition())
+	}
+}
+
+// columnsOf are the columns of a form's fields, former ones included.
+func columnsOf(form *Form) []column {
 	var columns []column
 	for _, field := range form.Fields {
 		if !field.Spec.stored() {
 			continue
 		}
-		definition := field.Spec.column()
+		c := column{name: field.Column, kind: field.Spec.column(), notNull: field.Dropped == nil && field.Required}
 		if field.Dropped == nil && field.Default != nil {
-			constant, _ := field.Spec.constant(field.Default)
-			definition += " DEFAULT " + constant
+			c.constant, _ = field.Spec.constant(field.Default)
 		}
-		if field.Dropped == nil && field.Required {
-			definition += " NOT NULL"
-		}
-		columns = append(columns, column{field.Column, definition})
+		columns = append(columns, c)
 		for _, former := range field.Former {
-			definition := former.Spec.column()
-			if standin := standin(field, former.Spec); former.Sync != "" && standin != "" {
-				definition += " DEFAULT " + standin
+			c := column{name: former.Column, kind: former.Spec.column()}
+			if former.Sync != "" {
+				c.constant = standin(field, former.Spec)
 			}
-			columns = append(columns, column{former.Column, definition})
+			columns = append(columns, c)
 		}
 	}
 	slices.SortFunc(columns, func(a, b column) int { return byNumber(a.name, b.name) })
-	for _, c := range columns {
-		s.add("ALTER TABLE %s ADD COLUMN %s %s", ident(form.schema(), form.Table), ident(c.name), c.definition)
+	return columns
+}
+
+// check is a CHECK of a form's table.
+type check struct{ name, condition string }
+
+func (c check) definition() string {
+	return "CONSTRAINT " + ident(c.name) + " CHECK (" + c.condition + ")"
+}
+
+// checksOf are the checks of a form's fields, former columns included.
+func checksOf(form *Form) []check {
+	var checks []check
+	add := func(constraint string, spec Spec, column string) {
+		if condition := spec.condition(ident(column)); condition != "" && constraint != "" {
+			checks = append(checks, check{constraint, condition})
+		}
 	}
+	for _, field := range form.Fields {
+		if !field.Spec.stored() {
+			continue
+		}
+		add(field.Constraint, field.Spec, field.Column)
+		for _, former := range field.Former {
+			add(former.Constraint, former.Spec, former.Column)
+		}
+	}
+	return checks
 }
 
 // byNumber orders physical names as they were given out.
@@ -116,18 +159,11 @@ func (s *script) links(form *Form) {
 // rest makes a form's checks, indexes and triggers.
 func (s *script) rest(form *Form) {
 	table := ident(form.schema(), form.Table)
-	check := func(constraint string, spec Spec, column string) {
-		if condition := spec.condition(ident(column)); condition != "" && constraint != "" {
-			s.add("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s)", table, ident(constraint), condition)
-		}
+	for _, check := range checksOf(form) {
+		s.add("ALTER TABLE %s ADD %s", table, check.definition())
 	}
 	for _, field := range form.Fields {
-		if !field.Spec.stored() {
-			continue
-		}
-		check(field.Constraint, field.Spec, field.Column)
 		for _, former := range field.Former {
-			check(former.Constraint, former.Spec, former.Column)
 			if former.Sync != "" {
 				sync := syncOf(form, field, former)
 				sync.schema = form.schema()

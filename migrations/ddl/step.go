@@ -20,7 +20,9 @@ const (
 	StepDropIndex StepKind = "drop index"
 	// StepValidate has all rows checked, which takes a scan and blocks nobody.
 	StepValidate StepKind = "validate"
-	// StepFill updates rows in batches.
+	// StepAnalyze has the planner know a table, which takes a sample and blocks nobody.
+	StepAnalyze StepKind = "analyze"
+	// StepFill updates or copies rows in batches.
 	StepFill StepKind = "fill"
 	// StepProbe looks whether the change can still be made, just before it becomes visible.
 	StepProbe StepKind = "look"
@@ -45,8 +47,9 @@ type Step struct {
 	Operation int      `json:"operation"`
 	Phase     Phase    `json:"phase"`
 	Kind      StepKind `json:"kind"`
-	// Table is the physical table that it is about.
-	Table string `json:"table"`
+	// Table is the physical table that it is about, in Schema; "" is [DataSchema].
+	Table  string `json:"table"`
+	Schema string `json:"schema,omitempty"`
 	// Lock is the strongest lock that it takes there, and what that blocks, for people.
 	Lock string `json:"lock"`
 	// SQL is what runs. A fill has one statement with parameters: the key behind which to go on, and how many rows.
@@ -72,6 +75,7 @@ type Step struct {
 const (
 	lockExclusive  = "ACCESS EXCLUSIVE, for milliseconds"
 	lockShareRow   = "SHARE ROW EXCLUSIVE on both tables, for milliseconds; reading goes on"
+	lockWriters    = "SHARE ROW EXCLUSIVE, for milliseconds; reading goes on"
 	lockValidate   = "SHARE UPDATE EXCLUSIVE; reading and writing go on"
 	lockConcurrent = "SHARE UPDATE EXCLUSIVE; reading and writing go on"
 	lockRows       = "locks of the rows of one batch at a time, for about 100 ms; reading goes on"
@@ -80,7 +84,7 @@ const (
 
 // stronger is the one of two locks that a transaction with both is about.
 func stronger(a, b string) string {
-	order := []string{lockExclusive, lockShareRow, lockRows, lockValidate, lockConcurrent, lockNone}
+	order := []string{lockExclusive, lockShareRow, lockWriters, lockRows, lockValidate, lockConcurrent, lockNone}
 	if slices.Index(order, b) >= 0 && (slices.Index(order, a) < 0 || slices.Index(order, b) < slices.Index(order, a)) {
 		return b
 	}
@@ -102,6 +106,8 @@ type Probe struct {
 	Rows  int64  `json:"rows"`
 	// Note: what it finds is told, and stands in nobody's way.
 	Note bool `json:"note,omitempty"`
+	// Named: what it finds are names of the catalog and no rows; the message has them at %s.
+	Named bool `json:"named,omitempty"`
 }
 
 // Speeds of a small server, in rows a second, for estimates.
@@ -122,6 +128,9 @@ func (p Probe) Found(rows int64, examples []string) Problem {
 	if p.Operation >= 0 {
 		path = strings.TrimSuffix(at(p.Operation)+"."+p.Field, ".")
 	}
+	if p.Named {
+		return Problem{Path: path, Message: strings.Replace(p.Message, "%s", listed(examples), 1), Fix: p.Fix}
+	}
 	message := strings.Replace(p.Message, "%d", strconv.FormatInt(rows, 10), 1)
 	if rows == 1 {
 		message = strings.Replace(strings.Replace(message, "rows have", "row has", 1), "1 rows", "1 row", 1)
@@ -138,6 +147,8 @@ func (s Step) Title() string {
 		return "drop index " + s.Index
 	case StepValidate:
 		return "check all rows of " + s.Table
+	case StepAnalyze:
+		return "count what is in " + s.Table
 	case StepFill:
 		return "fill rows of " + s.Table
 	case StepProbe:

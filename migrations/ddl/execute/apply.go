@@ -53,7 +53,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, change ddl.Change, opts Options)
 	if opts.OperationID == "" {
 		return Result{}, errNoOperation
 	}
-	s, now, err := open(ctx, conn, change.Forms(), opts)
+	s, now, err := open(ctx, conn, scopeOf(change), opts)
 	if err != nil {
 		return Result{}, fmt.Errorf("change forms: %w", err)
 	}
@@ -66,8 +66,8 @@ func Apply(ctx context.Context, conn *pgx.Conn, change ddl.Change, opts Options)
 	return s.result, nil
 }
 
-func open(ctx context.Context, conn *pgx.Conn, forms []string, opts Options) (*session, state, error) {
-	gentleSession, replies, err := gentle.Open(ctx, conn, opts.session(), look(forms, opts.OperationID)...)
+func open(ctx context.Context, conn *pgx.Conn, of scope, opts Options) (*session, state, error) {
+	gentleSession, replies, err := gentle.Open(ctx, conn, opts.session(), look(of, opts.OperationID)...)
 	if err != nil {
 		return nil, state{}, err
 	}
@@ -77,7 +77,7 @@ func open(ctx context.Context, conn *pgx.Conn, forms []string, opts Options) (*s
 		s.Close(ctx)
 		return nil, state{}, err
 	}
-	s.known, s.change = known{now.registry, forms}, now.change
+	s.known, s.change = known{now.registry, of.forms}, now.change
 	opts.Crash(PointRead)
 	if err := opts.Fence(ctx); err != nil {
 		s.Close(ctx)

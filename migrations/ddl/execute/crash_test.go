@@ -30,6 +30,7 @@ var recipes = []struct{ name, change, back string }{
 	{"revert_type", `{"op": "revert_type", "form": "p", "field": "turned"}`, `{"op": "revert_type", "form": "p", "field": "turned"}`},
 	{"purge", `{"op": "purge", "form": "p", "field": "gone", "early": true}`, `{"op": "add_field", "form": "p", "field": "gone", "type": "integer", "default": 1, "index": true}; {"op": "drop_field", "form": "p", "field": "gone"}`},
 	{"drop_form", `{"op": "drop_form", "form": "p"}`, `{"op": "restore_form", "form": "p"}`},
+	{"rebuild_form", `{"op": "rebuild_form", "form": "p"}`, ``}, // what is made anew can be made anew again
 }
 
 // errCrash stands for the death of the process.
@@ -85,7 +86,7 @@ func (tn *tenant) each(t *testing.T, changes string) {
 
 func splitChanges(changes string) []string {
 	var list []string
-	for from, i := 0, 0; i <= len(changes); i++ {
+	for from, i := 0, 0; i <= len(changes) && changes != ""; i++ {
 		if i == len(changes) || changes[i] == ';' {
 			list = append(list, changes[from:i])
 			from = i + 1

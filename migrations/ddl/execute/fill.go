@@ -100,7 +100,7 @@ var batchSettings = []gentle.Command{{SQL: "SET LOCAL plan_cache_mode = auto"}, 
 // fillBatch changes one batch and records how far that is, in one transaction. Its commit waits for the disk, and so counts as a part of the time that a batch
 // may take: one that did not would write more than the disk takes, and the application's commits would wait for all of it.
 func (s *session) fillBatch(ctx context.Context, step ddl.Step, size int64) (batch, error) {
-	commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
+	commands := append(s.Renew(), begin)
 	commands = append(commands, gentle.TransactionTimeouts(rowTimeout, statementTimeout)...)
 	commands = append(commands, batchSettings...)
 	commands = append(commands, gentle.Command{

@@ -28,7 +28,7 @@ type Planned struct {
 // Plan says how a change would be made and what would fail. It changes nothing and takes no lock that anybody waits for. Its error is
 // [ddl.Problems] when the change makes no sense on these forms, whatever the rows are.
 func Plan(ctx context.Context, conn *pgx.Conn, change ddl.Change) (*Planned, error) {
-	s, err := read(ctx, conn, change.Forms(), "")
+	s, err := read(ctx, conn, scopeOf(change), "")
 	if err != nil {
 		return nil, err
 	}

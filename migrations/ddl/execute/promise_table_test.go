@@ -345,6 +345,15 @@ var formPromises = []promise{
 		name: "restore_form", change: `{"op": "restore_form", "form": "gone"}`, form: "gone", field: "a", registry: func(r *ddl.Registry) bool { return r.Form("gone").Dropped == nil && r.Form("gone").View == "gone" },
 		tries: []try{{set: map[string]string{"a": "'b'"}, want: "b"}},
 	},
+	{
+		name: "rebuild_form", change: `{"op": "rebuild_form", "form": "p"}`, field: "asint", is: "text", tries: []try{{set: map[string]string{"asint": "'7'"}, want: "7"}},
+		registry: func(r *ddl.Registry) bool { return len(r.Form("p").Fields) == 24 && r.Form("p").View == "p" }, probable: true,
+	},
+	{
+		name: "rebuild_form that others refer to", change: `{"op": "rebuild_form", "form": "q"}`, form: "q", probable: true,
+		registry: func(r *ddl.Registry) bool { return r.Form("q").Dropped == nil && r.Form("q").View == "q" },
+	},
+	{name: "rebuild_form that is dropped", change: `{"op": "rebuild_form", "form": "gone"}`, form: "gone", always: true, path: "operations[0].form", message: "is dropped"},
 	{name: "purge of a form", change: `{"op": "purge", "form": "gone", "early": true}`, form: "gone", registry: func(r *ddl.Registry) bool { return r.Form("gone") == nil }},
 	{name: "purge of a form that is not dropped", change: `{"op": "purge", "form": "p", "early": true}`, always: true, path: "operations[0].form", message: "is not dropped"},
 }

@@ -42,12 +42,17 @@ const (
 	stateUndone   = "undone"
 )
 
+// scope is what is read of a registry: the keys of the forms that matter, and of those that are made anew.
+type scope struct{ forms, rebuilt []string }
+
+func scopeOf(change ddl.Change) scope { return scope{change.Forms(), change.Rebuilt()} }
+
 // look is everything that is read, in one round trip; what a database without a registry refuses is not needed then.
-func look(forms []string, operationID string) []gentle.Command {
+func look(of scope, operationID string) []gentle.Command {
 	return []gentle.Command{
 		{SQL: standSQL, Keep: true, Plan: true, Cut: true},
-		{SQL: registrySQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Plan: true, Cut: true},
-		{SQL: factsSQL, Args: []string{gentle.TextArray(forms)}, Keep: true, Plan: true, Cut: true},
+		{SQL: registrySQL, Args: []string{gentle.TextArray(of.forms)}, Keep: true, Plan: true, Cut: true},
+		{SQL: factsSQL, Args: []string{gentle.TextArray(of.forms), gentle.TextArray(of.rebuilt)}, Keep: true, Plan: true, Cut: true},
 		{SQL: changeSQL, Args: []string{operationID}, Keep: true, Plan: true, Cut: true},
 	}
 }
@@ -115,15 +120,15 @@ const allForms = "*"
 // Read reads the registry of a tenant's forms; one without forms has the zero Registry. It takes no lock and changes nothing.
 // The connection's role must be allowed to read it, as the application's and the read-only one are.
 func Read(ctx context.Context, conn *pgx.Conn) (*ddl.Registry, error) {
-	s, err := read(ctx, conn, []string{allForms}, "")
+	s, err := read(ctx, conn, scope{forms: []string{allForms}}, "")
 	if err != nil {
 		return nil, err
 	}
 	return s.registry, nil
 }
 
-func read(ctx context.Context, conn *pgx.Conn, forms []string, operationID string) (state, error) {
-	commands := look(forms, operationID)
+func read(ctx context.Context, conn *pgx.Conn, of scope, operationID string) (state, error) {
+	commands := look(of, operationID)
 	if operationID == "" {
 		commands = commands[:3]
 	}

@@ -28,7 +28,8 @@ FROM _tenantry.form_indexes i
 WHERE i.form IN (SELECT key FROM detailed)`
 
 // factsSQL reads what the catalog says of the tables of some forms and of what they refer to, of the views of those forms and of what refers to them,
-// and which views there are.
+// and which views there are. Of the forms of $2 it reads the tables of what refers to them as well. While a table is made anew there are two of its name: the
+// form's is the one that is in use.
 const factsSQL = `
 WITH named AS MATERIALIZED (
   SELECT table_name AS name FROM _tenantry.forms WHERE key = ANY ($1::text[])
@@ -36,11 +37,16 @@ WITH named AS MATERIALIZED (
   SELECT t.table_name FROM _tenantry.form_fields d JOIN _tenantry.forms t ON t.key = d.settings ->> 'references' WHERE d.form = ANY ($1::text[])
   UNION
   SELECT column_name FROM _tenantry.form_fields WHERE form = ANY ($1::text[]) AND type = 'many_to_many'
+  UNION
+  SELECT CASE d.type WHEN 'reference' THEN t.table_name ELSE d.column_name END
+  FROM _tenantry.form_fields d JOIN _tenantry.forms t ON t.key = d.form
+  WHERE d.type IN ('reference', 'many_to_many') AND d.settings ->> 'references' = ANY ($2::text[])
 ), tables AS MATERIALIZED (
-  SELECT c.oid, c.relname, n.nspname, c.reltuples, c.relnatts
+  SELECT DISTINCT ON (c.relname) c.oid, c.relname, n.nspname, c.reltuples, c.relnatts
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relname IN (SELECT name FROM named) AND n.nspname IN ('form_data', 'form_trash') AND c.relkind = 'r'
+  ORDER BY c.relname, n.nspname
 ), views AS MATERIALIZED (
   SELECT c.oid, c.relname,
          c.relname IN (

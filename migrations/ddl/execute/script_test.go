@@ -267,7 +267,7 @@ func (g *gambler) operation(r *ddl.Registry) string {
 	if len(r.Forms) == 0 {
 		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.key("form"), label)
 	}
-	switch g.IntN(26) {
+	switch g.IntN(27) {
 	case 0:
 		g.lastForm, g.lastField = g.key("form"), ""
 		return fmt.Sprintf(`{"op": "create_form", "form": %q, "label": %q}`, g.lastForm, label)
@@ -314,6 +314,8 @@ func (g *gambler) operation(r *ddl.Registry) string {
 		return fmt.Sprintf(`{"op": %q, %s}`, pick(g, "set_unique", "drop_unique"), fields)
 	case 22:
 		return fmt.Sprintf(`{"op": "revert_type", %s}`, target)
+	case 23:
+		return fmt.Sprintf(`{"op": "rebuild_form", "form": %q}`, form)
 	default:
 		spec, _ := g.spec(r)
 		return fmt.Sprintf(`{"op": "change_type", %s, %s, "on_error": %q}`, target, spec, pick(g, "stop", "empty", "keep"))

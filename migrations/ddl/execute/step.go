@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (s *session) step(ctx context.Context, plan *ddl.Plan, step ddl.Step) error
 		}
 		_, err := s.transact(ctx, step, record)
 		return err
-	case ddl.StepValidate:
+	case ddl.StepValidate, ddl.StepAnalyze:
 		return s.validate(ctx, step)
 	case ddl.StepBuildIndex:
 		return s.buildIndex(ctx, step)
@@ -55,6 +56,10 @@ func (s *session) advance() gentle.Command {
 	return gentle.Command{SQL: advanceSQL, Args: []string{s.opts.OperationID, strconv.Itoa(s.change.step + 1)}, Plan: true}
 }
 
+// begin has each statement of a transaction see what was committed before it, whatever the database has its sessions prefer: one that waits for a lock and then
+// reads rows must see those of whom it has waited for.
+var begin = gentle.Command{SQL: "BEGIN ISOLATION LEVEL READ COMMITTED"}
+
 // transact runs a step's statements and its record in one transaction and one round trip, again and again while locks are in
 // the way. It returns the replies to the record.
 func (s *session) transact(ctx context.Context, step ddl.Step, record []gentle.Command) ([]gentle.Reply, error) {
@@ -73,7 +78,7 @@ func (s *session) transactSQL(
 	ctx context.Context, statements []string, limit time.Duration, record []gentle.Command, behind ...gentle.Command,
 ) (kept []gentle.Reply, err error) {
 	err = s.Retry(ctx, gentle.Names(statements...), func(lockTimeout time.Duration) error {
-		commands := append(s.Renew(), gentle.Command{SQL: "BEGIN"})
+		commands := append(s.Renew(), begin)
 		commands = append(commands, gentle.TransactionTimeouts(gentle.SharedTimeout(lockTimeout, len(statements)), limit)...)
 		for _, sql := range statements {
 			commands = append(commands, gentle.Command{SQL: sql})
@@ -114,7 +119,7 @@ func shortened(sql string) string {
 	return sql
 }
 
-// validate takes as long as it takes; its lock lets others read and write.
+// validate takes as long as it takes; its lock lets others read and write. So does the lock of an ANALYZE.
 func (s *session) validate(ctx context.Context, step ddl.Step) error {
 	_, err := s.transactSQL(ctx, step.SQL, 0, []gentle.Command{s.advance()})
 	return err
@@ -122,7 +127,7 @@ func (s *session) validate(ctx context.Context, step ddl.Step) error {
 
 // buildIndex looks first: an earlier call may have built it, or left an invalid one.
 func (s *session) buildIndex(ctx context.Context, step ddl.Step) error {
-	table := tableName(step.Table)
+	table := tableName(step)
 	for try := 1; ; try++ {
 		found, err := s.Index(ctx, table, step.Index)
 		if err != nil {
@@ -159,7 +164,7 @@ const mostBuilds = 5
 
 // clearIndex drops what a build that failed has left.
 func (s *session) clearIndex(ctx context.Context, step ddl.Step) error {
-	found, err := s.Index(ctx, tableName(step.Table), step.Index)
+	found, err := s.Index(ctx, tableName(step), step.Index)
 	if err != nil || !found.Exists || found.Valid {
 		return err
 	}
@@ -212,4 +217,4 @@ func (s *session) lookAgain(ctx context.Context, step ddl.Step) error {
 	return err
 }
 
-func tableName(table string) string { return ddl.DataSchema + "." + table }
+func tableName(step ddl.Step) string { return cmp.Or(step.Schema, ddl.DataSchema) + "." + step.Table }

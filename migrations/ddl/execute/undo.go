@@ -25,7 +25,7 @@ func Undo(ctx context.Context, conn *pgx.Conn, opts Options) error {
 	if opts.OperationID == "" {
 		return errNoOperation
 	}
-	s, _, err := open(ctx, conn, nil, opts)
+	s, _, err := open(ctx, conn, scope{}, opts)
 	if err != nil {
 		return fmt.Errorf("undo change: %w", err)
 	}
@@ -96,6 +96,9 @@ func (s *session) beginUndo(ctx context.Context, cause error) (*UndoneError, err
 	why.Message, why.SQLState = cause.Error(), gentle.SQLState(cause)
 	if problems, found := errors.AsType[ddl.Problems](cause); found {
 		why.Problems, why.Message = problems, "rows are in the way"
+		if problems[0].Rows == 0 {
+			why.Message = problems.Summary()
+		}
 	}
 	encoded, err := json.Marshal(why)
 	if err != nil {
@@ -115,7 +118,7 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 	record := gentle.Command{SQL: undoneStepSQL, Args: []string{s.opts.OperationID, strconv.Itoa(i + 1)}}
 	switch {
 	case step.Kind == ddl.StepBuildIndex:
-		found, err := s.Index(ctx, tableName(step.Table), step.Index)
+		found, err := s.Index(ctx, tableName(step), step.Index)
 		if err != nil {
 			return err
 		}
