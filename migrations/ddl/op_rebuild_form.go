@@ -31,7 +31,6 @@ func (o *RebuildForm) plan(b *builder) {
 		}
 	}
 	b.final = true
-	b.remade[form.Key] = true // its view reads the old table
 	b.note("the table of form %s is made anew with %d columns; it has had %d, dropped ones counted. This cannot be taken back, and changes nothing that anybody sees", form.Key, len(r.columns), b.facts.Tables[form.Table].Attributes)
 	if others := r.others(); len(others) > 0 {
 		b.note("what refers to form %s, or it to, is held at the moment of the swap as well: %s", form.Key, listed(others))

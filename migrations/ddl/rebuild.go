@@ -22,6 +22,9 @@ type rebuild struct {
 	carry, clear string
 	// own are the form's references, referring what refers to the form from other tables.
 	own, referring []link
+	// view is the form's, nil for one that is not as it should be, or not there: that is made anew. Else it stays, with what others have built on it and
+	// given to it, and reads the new table.
+	view *view
 }
 
 // link is a foreign key.
@@ -48,6 +51,12 @@ func newRebuild(b *builder, form *Form) *rebuild {
 				r.join(other, field)
 			}
 		}
+	}
+	if before, after := b.viewBefore(form.Key), viewOf(form); before != nil && b.keeps(*before, after) {
+		after.table = r.table()
+		r.view = &after
+	} else {
+		b.remade[form.Key] = true
 	}
 	r.indexes = slices.SortedFunc(slices.Values(form.Indexes), func(a, b *Index) int { return byNumber(a.Name, b.Name) })
 	slices.SortStableFunc(r.referring, func(a, b link) int { return strings.Compare(a.table, b.table) })

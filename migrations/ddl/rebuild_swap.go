@@ -8,7 +8,11 @@ import (
 // hold begins the commit: from here on nobody reads or writes the form, what refers to it, or what it refers to, because both would have to be
 // changed as well. And what somebody has put on the table in the last moment is seen before it would be lost.
 func (r *rebuild) hold() {
-	held := append([]string{data(r.form.Table)}, r.others()...)
+	var held []string
+	if r.view != nil { // first, as its readers do
+		held = append(held, ident(ViewSchema, r.view.name))
+	}
+	held = append(append(held, data(r.form.Table)), r.others()...)
 	if r.carry != "" {
 		held = append(held, r.table())
 	}
@@ -22,8 +26,11 @@ func (r *rebuild) swap() {
 	r.each(r.referring, func(l link) string { return "DROP CONSTRAINT " + ident(l.constraint) })
 	// Ids go on where they were, also those that somebody has taken without a row: so nobody takes one between the look and the end.
 	r.commit("ALTER SEQUENCE "+r.sequence(DataSchema)+" NO CYCLE",
-		fmt.Sprintf("DO $ids$ BEGIN PERFORM setval(%s, k.last_value, k.is_called) FROM %s AS k; END $ids$", literal(r.sequence(TrashSchema)), r.sequence(DataSchema)),
-		"DROP TABLE "+data(r.form.Table))
+		fmt.Sprintf("DO $ids$ BEGIN PERFORM setval(%s, k.last_value, k.is_called) FROM %s AS k; END $ids$", literal(r.sequence(TrashSchema)), r.sequence(DataSchema)))
+	if r.view != nil {
+		r.commit("CREATE OR REPLACE VIEW " + ident(ViewSchema, r.view.name) + " AS " + r.view.query())
+	}
+	r.commit("DROP TABLE " + data(r.form.Table))
 	if r.carry != "" {
 		r.commit("DROP FUNCTION " + ident(DataSchema, r.carry) + "()")
 	}

@@ -266,7 +266,7 @@ var formFields = []string{
 func (on *content) viewColumns(form *ddl.Form) []string {
 	system := []string{"id", "created_at", "updated_at"}
 	switch {
-	case form == nil:
+	case form == nil, form.Key == "q":
 		return system
 	case form.Key == "gone":
 		return append(system, "a")

@@ -216,9 +216,34 @@ func TestRebuildIsAlone(t *testing.T) {
 		require.ErrorContains(t, err, message)
 		require.Equal(t, before, tn.registry(t))
 	}
-	run(t, tn.admin, `CREATE VIEW public.mine AS SELECT id FROM form_views."P"`)
+	run(t, tn.admin, fmt.Sprintf(`ALTER TABLE form_data.%s DROP CONSTRAINT %[1]s_to_id_fkey`, tn.column(t, "q", "members")))
 	_, err := tn.try(t, rebuildP, tn.options())
-	require.ErrorContains(t, err, `view "form_views"."P" must be made anew, and public.mine is built on it`)
+	require.ErrorContains(t, err, "_to_id_fkey of table "+tn.column(t, "q", "members")+", which refers to form p, is missing")
+}
+
+// TestRebuildKeepsTheView: what others have built on the form's view, and given to it, stays; a view that is not as it should be is made anew, and then
+// nothing may be built on it.
+func TestRebuildKeepsTheView(t *testing.T) {
+	t.Parallel()
+	for size, rows := range map[string]int{"small": 200, "large": 15_000} {
+		t.Run(size, func(t *testing.T) {
+			t.Parallel()
+			tn := rebuilt(t, rows)
+			run(t, tn.admin, `CREATE VIEW public.mine AS SELECT id, name FROM form_views."P"; COMMENT ON VIEW form_views."P" IS 'mine'`)
+			was := one[string](t, tn.admin, "SELECT md5(string_agg(m::text, ',' ORDER BY id)) FROM public.mine AS m")
+			tn.apply(t, rebuildP)
+			require.Equal(t, was, one[string](t, tn.admin, "SELECT md5(string_agg(m::text, ',' ORDER BY id)) FROM public.mine AS m"))
+			require.Equal(t, "mine", one[string](t, tn.admin, `SELECT obj_description('form_views."P"'::regclass)`))
+			run(t, tn.admin, `ALTER VIEW form_views."P" RENAME COLUMN name TO title`)
+			_, err := tn.try(t, rebuildP, tn.options())
+			require.ErrorContains(t, err, `view "form_views"."P" must be made anew, and public.mine is built on it`)
+			run(t, tn.admin, "DROP VIEW public.mine")
+			tn.apply(t, rebuildP)
+			run(t, tn.admin, `DROP VIEW form_views."P"`)
+			tn.apply(t, rebuildP)
+			require.Empty(t, fingerprint.Compare(newTwin(t).script(t, tn.registry(t)), tn.forms(t, tn.admin)))
+		})
+	}
 }
 
 // TestRebuildAtTheLimit: a form that is full of dropped columns says what to do, and has room afterwards.

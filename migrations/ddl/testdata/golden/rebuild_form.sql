@@ -107,8 +107,7 @@ WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
-DROP VIEW "form_views"."Projects";
-LOCK TABLE "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
 DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
   SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0003"'::regclass
@@ -238,11 +237,7 @@ ALTER TABLE "form_trash"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE ("f_000h"), ADD
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
-DROP TABLE "form_data"."d_0003";
-ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
-CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
-ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
-CREATE VIEW "form_views"."Projects" AS SELECT
+CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
   t."updated_at" AS "updated_at",
@@ -260,7 +255,11 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   (t."f_0008"::numeric * 2::numeric) AS "total",
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
-FROM "form_data"."d_0003" AS t;
+FROM "form_trash"."d_0003" AS t;
+DROP TABLE "form_data"."d_0003";
+ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
+CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
 
 -- size: large
 --   note: the table of form p is made anew with 17 columns; it has had 16, dropped ones counted. This cannot be taken back, and changes nothing that anybody sees
@@ -556,8 +555,7 @@ WHERE NOT EXISTS (
 SELECT CASE WHEN k.n = j.n AND k.example IS NOT DISTINCT FROM j.example THEN 0 ELSE greatest(abs(k.n - j.n), 1) END, NULL::text[]
 FROM (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_data"."d_0003" AS t) AS k, (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_trash"."d_0003" AS t) AS j;
 -- step 12: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
-DROP VIEW "form_views"."Projects";
-LOCK TABLE "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q", "form_trash"."d_0003" IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q", "form_trash"."d_0003" IN ACCESS EXCLUSIVE MODE;
 DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
   SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0003"'::regclass
@@ -659,13 +657,7 @@ WHERE NOT EXISTS (
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
-DROP TABLE "form_data"."d_0003";
-DROP FUNCTION "form_data"."m_000w"();
-ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
-ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE USING INDEX "u_000j";
-CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
-ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
-CREATE VIEW "form_views"."Projects" AS SELECT
+CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
   t."updated_at" AS "updated_at",
@@ -683,7 +675,13 @@ CREATE VIEW "form_views"."Projects" AS SELECT
   (t."f_0008"::numeric * 2::numeric) AS "total",
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
-FROM "form_data"."d_0003" AS t;
+FROM "form_trash"."d_0003" AS t;
+DROP TABLE "form_data"."d_0003";
+DROP FUNCTION "form_data"."m_000w"();
+ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE USING INDEX "u_000j";
+CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
 
 
 -- case: with what refers to it
@@ -792,8 +790,7 @@ WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
-DROP VIEW "form_views"."Teams";
-LOCK TABLE "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE "form_views"."Teams", "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
 DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
   SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0001"'::regclass
@@ -902,15 +899,15 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+CREATE OR REPLACE VIEW "form_views"."Teams" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at"
+FROM "form_trash"."d_0001" AS t;
 DROP TABLE "form_data"."d_0001";
 ALTER TABLE "form_trash"."d_0001" SET SCHEMA "form_data";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT;
 ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_to_id_fkey" FOREIGN KEY (to_id) REFERENCES "form_data"."d_0001" (id) ON DELETE CASCADE;
-CREATE VIEW "form_views"."Teams" AS SELECT
-  t."id" AS "id",
-  t."created_at" AS "created_at",
-  t."updated_at" AS "updated_at"
-FROM "form_data"."d_0001" AS t;
 
 -- size: large
 --   note: the table of form teams is made anew with 3 columns; it has had 3, dropped ones counted. This cannot be taken back, and changes nothing that anybody sees
@@ -1015,8 +1012,7 @@ WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
-DROP VIEW "form_views"."Teams";
-LOCK TABLE "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE "form_views"."Teams", "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
 DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
   SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0001"'::regclass
@@ -1125,14 +1121,14 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+CREATE OR REPLACE VIEW "form_views"."Teams" AS SELECT
+  t."id" AS "id",
+  t."created_at" AS "created_at",
+  t."updated_at" AS "updated_at"
+FROM "form_trash"."d_0001" AS t;
 DROP TABLE "form_data"."d_0001";
 ALTER TABLE "form_trash"."d_0001" SET SCHEMA "form_data";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
 ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_to_id_fkey" FOREIGN KEY (to_id) REFERENCES "form_data"."d_0001" (id) ON DELETE CASCADE;
-CREATE VIEW "form_views"."Teams" AS SELECT
-  t."id" AS "id",
-  t."created_at" AS "created_at",
-  t."updated_at" AS "updated_at"
-FROM "form_data"."d_0001" AS t;
 -- step 2: after, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000t";
