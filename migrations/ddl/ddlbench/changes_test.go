@@ -95,4 +95,12 @@ var changes = []measured{
 			{"op": "purge", "form": "entries", "field": "code", "early": true}, {"op": "purge", "form": "entries", "field": "day", "early": true}`,
 		plain: func(tb table, _ string) []string { return alter(tb, "DROP COLUMN legacy") },
 	},
+	{
+		name: "rebuild_form", rows: true, fills: true,
+		ours:  `{"op": "rebuild_form", "form": "entries"}`,
+		plain: func(tb table, _ string) []string { return []string{"VACUUM (FULL) " + tb.name} }, // which leaves the dropped columns, and holds the table meanwhile
+		wrong: func(tb table) string {
+			return tb.column["priority"] + " IS DISTINCT FROM 3 OR " + tb.column["level"] + " IS DISTINCT FROM 1"
+		},
+	},
 }
