@@ -74,6 +74,7 @@ func TestChangeSchema(t *testing.T) {
 		`{"op": "drop_field", "form": "projects", "field": "left"}, {"op": "drop_field", "form": "projects", "field": "name"}, {"op": "set_required", "form": "projects", "field": "budget"},
 		 {"op": "set_options", "form": "tasks", "field": "state", "options": [{"key": "done"}, {"key": "open"}, {"key": "never"}]}`,
 		`{"op": "drop_form", "form": "tasks"}`,
+		`{"op": "rebuild_form", "form": "projects"}`,
 	} {
 		if change == `{"op": "drop_form", "form": "tasks"}` {
 			f.Do(t, changing(`{"op": "drop_field", "form": "projects", "field": "also"}`))
@@ -86,6 +87,9 @@ func TestChangeSchema(t *testing.T) {
 	found := driftOf(t, f)
 	require.Len(t, found, 1)
 	require.Equal(t, "form_data."+form.Table+".sneaky", found[0].Name)
+	refused := f.Ends(t, f.Submit(t, changing(`{"op": "rebuild_form", "form": "projects"}`)))
+	require.Equal(t, "refused", refused.Error.Code)
+	require.Contains(t, refused.Error.Message, "operations[0].form: not of the form, and lost with its old table: column sneaky")
 }
 
 // driftOf checks tenant acme and gives what is not as it should be.
@@ -237,6 +241,14 @@ func TestChangeSchemaPausesAndCancels(t *testing.T) {
 	var empty int
 	require.NoError(t, app.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) FROM form_data.%s WHERE %s IS NULL`, form.Table, registry.Form("projects").Field("due").Column)).Scan(&empty))
 	require.Equal(t, 100000, empty, "rows that were filled are empty again")
+	id = f.Submit(t, changing(`{"op": "rebuild_form", "form": "projects"}`))
+	waitForStep(t, f, id, "fill rows")
+	holding(func() {
+		_, err := f.Jobs.Cancel(ctx, id)
+		require.NoError(t, err)
+	})
+	require.Equal(t, jobs.StateCancelled, f.Ends(t, id).State)
+	require.Empty(t, driftOf(t, f))
 	// One that was paused and is cancelled then is taken back by a worker, too.
 	op = pause(f.Submit(t, changing(`{"op": "set_required", "form": "projects", "field": "due", "value": "2000-01-01"}`)))
 	id = op.ID
