@@ -25,8 +25,10 @@ CRASH_MATRIX ?= full
 CHAOS ?= full
 # How many rows the table of stall has.
 STALL_ROWS ?= 5000000
-# How many rows the table of bench-ddl has.
+# How many rows the table of bench-ddl has, and the settings of its server: a table of gigabytes is kept on a server that is set up for it.
+# DDL_PLAIN=none leaves out the plain statements beside it, DDL_CHANGES=REGEXP makes those changes only.
 DDL_ROWS ?= 50000000
+DDL_SERVER ?= -set shared_buffers=4GB -set max_wal_size=8GB
 # What bench runs, with durable clusters around it.
 BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestBench ./workers/bench
 
@@ -74,7 +76,7 @@ bench: deps-test ## measure, with durable clusters on a disk, see BENCH_CMD
 	go run ./cmd/testpg -durable -- $(BENCH_CMD)
 
 bench-ddl: ## what the builder's changes cost on a large table under traffic, see DDL_ROWS
-	go run ./cmd/testpg -durable -clusters 1 -- env TENANTRY_DDL_BENCH=full DDL_ROWS=$(DDL_ROWS) go test -v -count=1 -timeout 8h ./migrations/ddl/ddlbench
+	go run ./cmd/testpg -durable -clusters 1 $(DDL_SERVER) -- env TENANTRY_DDL_BENCH=full DDL_ROWS=$(DDL_ROWS) go test -v -count=1 -timeout 8h ./migrations/ddl/ddlbench
 
 lint: $(GOLANGCI) ## run golangci-lint; builds it the first time, which takes minutes
 	$(GOLANGCI) run ./...

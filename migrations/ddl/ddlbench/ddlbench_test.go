@@ -44,7 +44,7 @@ func TestChanges(t *testing.T) {
 	calm := tr.over(t, tn, func() { <-time.After(2 * time.Second) })
 	t.Logf("nothing changes: longest %s, p99 %s, elsewhere %s", ms(calm.Longest), ms(calm.P99), ms(calm.elsewhere))
 
-	for _, c := range changes {
+	for _, c := range chosen(t) {
 		r := result{name: c.name}
 		before := tr.stale.Load()
 		r.ours = tr.over(t, tn, func() {

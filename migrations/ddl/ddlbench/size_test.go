@@ -2,6 +2,8 @@ package ddlbench_test
 
 import (
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -18,6 +20,14 @@ func full() bool { return os.Getenv("TENANTRY_DDL_BENCH") == "full" }
 
 // besidePlain says whether each change is held against plain statements that do the same to a table of the same size. DDL_PLAIN=none leaves that out, and half of the time and room.
 func besidePlain() bool { return os.Getenv("DDL_PLAIN") != "none" }
+
+// chosen are the changes that are made: all, or those whose names DDL_CHANGES matches.
+func chosen(t *testing.T) []measured {
+	t.Helper()
+	pattern, err := regexp.Compile(os.Getenv("DDL_CHANGES"))
+	require.NoError(t, err, "DDL_CHANGES")
+	return slices.DeleteFunc(slices.Clone(changes), func(c measured) bool { return !pattern.MatchString(c.name) })
+}
 
 const (
 	smallRows = 60_000
