@@ -92,6 +92,21 @@ func TestChangeSchema(t *testing.T) {
 	require.Contains(t, refused.Error.Message, "operations[0].form: not of the form, and lost with its old table: column sneaky")
 }
 
+// A form that came back from a backup can be made anew as any other: its rights are those of every form.
+func TestChangeSchemaOfARestoredTenant(t *testing.T) {
+	t.Parallel()
+	f := backupFleet(t)
+	f.Do(t, changing(projects+`, {"op": "add_reference", "form": "projects", "field": "parent", "references": "projects"}`))
+	f.Do(t, changing(`{"op": "change_type", "form": "projects", "field": "due", "type": "date"}, {"op": "drop_field", "form": "projects", "field": "budget"}`))
+	f.Do(t, jobs.Backup{Tenant: "acme"})
+	f.Do(t, jobs.Restore{Backup: newestBackup(t, f).ID, To: "again"})
+	again := changing(`{"op": "rebuild_form", "form": "projects"}`)
+	again.Tenant = "again"
+	f.Do(t, again)
+	check(t, f, jobs.Check{Only: "again"})
+	require.Empty(t, checkedAll(t, f)["again"].Differences)
+}
+
 // driftOf checks tenant acme and gives what is not as it should be.
 func driftOf(t *testing.T, f *fleettest.Fleet) []fingerprint.Difference {
 	t.Helper()
