@@ -32,6 +32,9 @@ func (r *rebuild) follow() {
 
 // function brings a row's newest version over, whether the copy has come to it or not.
 //
+// Rows are carried over in the order in which they were changed, also those that a statement changes twice, and those that the server changes because of a
+// foreign key: it puts them at the end of the same list. So the new table goes through what the old one went through, and nothing is unique in one and not in the other.
+//
 // It runs in the writer's transaction, which holds the row of the old table: nobody else writes that row of the new one meanwhile, but the copy may have
 // done so after the writer's transaction began. One that is READ COMMITTED sees that. Any other does not: an upsert is refused then by the server, as
 // such transactions must expect, but a DELETE would just find nothing. So where one finds nothing, the row is put there first: if it is there and
@@ -53,7 +56,7 @@ BEGIN
     IF NOT FOUND AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
       INSERT INTO %[2]s (%[3]s)
       VALUES (%[4]s)
-      ON CONFLICT DO NOTHING;
+      ON CONFLICT (id) DO NOTHING;
       DELETE FROM %[2]s WHERE id = OLD.id;
     END IF;
   END IF;

@@ -16,9 +16,10 @@ func (r *rebuild) hold() {
 	if r.carry != "" {
 		held = append(held, r.table())
 	}
-	r.commit("LOCK TABLE "+strings.Join(held, ", ")+" IN ACCESS EXCLUSIVE MODE",
-		fmt.Sprintf("DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (%s) AS e; "+
-			"IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = %s || example; END IF; END $guard$", r.strange(), literal(strange)))
+	guard := fmt.Sprintf("DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (%s) AS e; "+
+		"IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = %s || example; END IF; END", r.strange(), literal(strange))
+	// A constant, and not between dollars: the name of a view is in it, which may be anything.
+	r.commit("LOCK TABLE "+strings.Join(held, ", ")+" IN ACCESS EXCLUSIVE MODE", "DO "+literal(guard))
 }
 
 // swap puts the new table in the old one's place.

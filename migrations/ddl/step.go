@@ -148,7 +148,7 @@ func (s Step) Title() string {
 	case StepValidate:
 		return "check all rows of " + s.Table
 	case StepAnalyze:
-		return "count what is in " + s.Table
+		return "take a sample of " + s.Table
 	case StepFill:
 		return "fill rows of " + s.Table
 	case StepProbe:

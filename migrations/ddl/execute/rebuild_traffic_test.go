@@ -66,6 +66,41 @@ func TestRebuildSeesWhatASnapshotDoesNot(t *testing.T) {
 	require.Equal(t, []int64{11, 12, 14}, one[[]int64](t, tn.admin, "SELECT array_agg(id ORDER BY id) FROM "+table+" WHERE id IN (11, 12, 13, 14, 14999)"))
 }
 
+// TestRebuildFollowsWhatFollows: one statement may change a row twice, itself and by what follows from it: what is carried over is what the row has in the end.
+func TestRebuildFollowsWhatFollows(t *testing.T) {
+	t.Parallel()
+	tn := rebuilt(t, 15_000)
+	words := strings.NewReplacer("{p}", tn.table(t, "p"), "{name}", tn.column(t, "p", "name"), "{code}", tn.column(t, "p", "code"), "{boss}", tn.column(t, "p", "boss"))
+	run(t, tn.admin, words.Replace("UPDATE {p} SET {boss} = id + 10 WHERE id BETWEEN 14 AND 17"))
+	app := tn.connect(t, tn.app)
+	opts, done := tn.options(), map[string]bool{}
+	opts.BatchTime = time.Millisecond
+	opts.Progress = func(_, _ int64, what string) {
+		at := strings.Fields(what)[0]
+		if done[at] || at != "fill" && at != "take" {
+			return
+		}
+		done[at] = true
+		_, err := execute.Plan(t.Context(), tn.connect(t, tn.migrator), change(t, `{"op": "add_field", "form": "p", "field": "more", "type": "integer"}`))
+		require.NoError(t, err, "there are two tables of that name, and one of them is the form's")
+		first := map[string]int{"fill": 14, "take": 16}[at]
+		for i, sql := range []string{ // the reference is emptied when the row that it points at is deleted, by a statement of the server's own
+			"WITH gone AS (DELETE FROM {p} WHERE id = %d RETURNING id) UPDATE {p} SET {name} = 'said' WHERE id = %d AND EXISTS (SELECT FROM gone)",
+			"WITH said AS (UPDATE {p} SET {name} = 'said' WHERE id = %[2]d RETURNING id) DELETE FROM {p} WHERE id = %[1]d AND EXISTS (SELECT FROM said)",
+		} {
+			run(t, app, fmt.Sprintf(words.Replace(sql), first+i+10, first+i))
+		}
+		run(t, app, words.Replace("UPDATE {p} SET id = -id, {code} = -{code} WHERE id BETWEEN 50 AND 60; UPDATE {p} SET id = -id WHERE id BETWEEN -60 AND -50"))
+		run(t, app, words.Replace("WITH gone AS (DELETE FROM {p} WHERE id = 61 RETURNING *) INSERT INTO {p} (id, {name}) SELECT id, 'again' FROM gone"))
+	}
+	_, err := tn.try(t, rebuildP, opts)
+	require.NoError(t, err)
+	require.Len(t, done, 2)
+	require.Equal(t, 4, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE {name} = 'said' AND {boss} IS NULL")))
+	require.Equal(t, 11, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE id BETWEEN 50 AND 60")))
+	require.Equal(t, "again", one[string](t, tn.admin, words.Replace("SELECT {name} FROM {p} WHERE id = 61")))
+}
+
 // writer is an application's process with rows of its own: those whose id has the rest n when it is divided by writers.
 type writer struct {
 	*rand.Rand

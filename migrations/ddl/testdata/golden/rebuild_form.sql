@@ -108,104 +108,104 @@ WHERE NOT EXISTS (
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
-DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
+DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
-  SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0003"'::regclass
+  SELECT c.* FROM pg_class c WHERE c.oid = ''"form_data"."d_0003"''::regclass
 ), s AS MATERIALIZED (
-  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = 'd_0003_id_seq' AND c.relkind = 'S'
+  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = ''d_0003_id_seq'' AND c.relkind = ''S''
 ), parts AS MATERIALIZED (
-  SELECT 'pg_class'::regclass AS classid, oid AS objid FROM t
+  SELECT ''pg_class''::regclass AS classid, oid AS objid FROM t
   UNION ALL
-  SELECT 'pg_class'::regclass, oid FROM s
+  SELECT ''pg_class''::regclass, oid FROM s
   UNION ALL
-  SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
+  SELECT ''pg_class''::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
   UNION ALL
-  SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
+  SELECT ''pg_constraint''::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
   UNION ALL
-  SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
+  SELECT ''pg_trigger''::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
 ), rights AS MATERIALIZED (
   SELECT r.name, r.owner, h.grantee, h.privilege_type, h.is_grantable, r.has
   FROM (
-    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner)) AS acl
+    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner)) AS acl
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
     UNION ALL
     SELECT c.relname, c.relowner, false,
            coalesce((SELECT d.defaclacl FROM pg_default_acl d WHERE d.defaclrole = c.relowner AND d.defaclnamespace = 0 AND d.defaclobjtype = c.relkind),
-             acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))
+             acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner))
            || coalesce((SELECT d.defaclacl FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace
-                        WHERE d.defaclrole = c.relowner AND n.nspname = 'form_trash' AND d.defaclobjtype = c.relkind), '{}')
+                        WHERE d.defaclrole = c.relowner AND n.nspname = ''form_trash'' AND d.defaclobjtype = c.relkind), ''{}'')
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
   ) AS r, aclexplode(r.acl) AS h
   WHERE h.grantee <> r.owner
 )
-SELECT DISTINCT CASE WHEN d.classid = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
+SELECT DISTINCT CASE WHEN d.classid = ''pg_rewrite''::regclass AND w.rulename = ''_RETURN'' THEN pg_describe_object(''pg_class''::regclass, w.ev_class, 0)
                      ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
 FROM t
 CROSS JOIN pg_depend d
-LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-WHERE d.deptype IN ('n', 'a')
-  AND (d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
-    OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
-  AND d.classid <> 'pg_attrdef'::regclass
-  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY['s_000v']::text[]))
+LEFT JOIN pg_rewrite w ON d.classid = ''pg_rewrite''::regclass AND w.oid = d.objid
+WHERE d.deptype IN (''n'', ''a'')
+  AND (d.refclassid = ''pg_class''::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
+    OR d.refclassid = ''pg_type''::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
+  AND d.classid <> ''pg_attrdef''::regclass
+  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = ''pg_trigger''::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[''s_000v'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-      AND (k.contype = 'n' OR n.nspname IN ('form_data', 'form_trash') AND c.relname || '.' || k.conname = ANY (ARRAY['d_0003.d_0003_pkey', 'd_0003.u_000j', 'd_0003.c_0005', 'd_0003.c_000b', 'd_0003.c_000d', 'd_0003.c_000m', 'd_0003.r_000t', 'j_000q.j_000q_from_id_fkey']::text[])))
+    WHERE d.classid = ''pg_constraint''::regclass AND k.oid = d.objid
+      AND (k.contype = ''n'' OR n.nspname IN (''form_data'', ''form_trash'') AND c.relname || ''.'' || k.conname = ANY (ARRAY[''d_0003.d_0003_pkey'', ''d_0003.u_000j'', ''d_0003.c_0005'', ''d_0003.c_000b'', ''d_0003.c_000d'', ''d_0003.c_000m'', ''d_0003.r_000t'', ''j_000q.j_000q_from_id_fkey'']::text[])))
   AND NOT EXISTS (
     SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY['d_0003_pkey', 'i_000g', 'i_000n', 'i_000s', 'u_000j']::text[]))
+    WHERE d.classid = ''pg_class''::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY[''d_0003_pkey'', ''i_000g'', ''i_000n'', ''i_000s'', ''u_000j'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = 'form_views' AND c.relname = 'Projects')
+    WHERE c.oid = w.ev_class AND w.rulename = ''_RETURN'' AND n.nspname = ''form_views'' AND c.relname = ''Projects'')
 UNION ALL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
-FROM pg_depend d JOIN s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
-WHERE d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n'
+FROM pg_depend d JOIN s ON d.refclassid = ''pg_class''::regclass AND d.refobjid = s.oid
+WHERE d.classid = ''pg_attrdef''::regclass AND d.deptype = ''n''
 UNION ALL
-SELECT 'row security' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
+SELECT ''row security'' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
 UNION ALL
-SELECT 'storage parameter ' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, '{}') || coalesce(c.reloptions, '{}')) AS o
+SELECT ''storage parameter '' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, ''{}'') || coalesce(c.reloptions, ''{}'')) AS o
 UNION ALL
-SELECT 'its tablespace' FROM t WHERE t.reltablespace <> 0
+SELECT ''its tablespace'' FROM t WHERE t.reltablespace <> 0
 UNION ALL
-SELECT 'UNLOGGED' FROM t WHERE t.relpersistence <> 'p'
+SELECT ''UNLOGGED'' FROM t WHERE t.relpersistence <> ''p''
 UNION ALL
-SELECT 'REPLICA IDENTITY' FROM t WHERE t.relreplident <> 'd'
+SELECT ''REPLICA IDENTITY'' FROM t WHERE t.relreplident <> ''d''
 UNION ALL
-SELECT 'its access method' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting('default_table_access_method')
+SELECT ''its access method'' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting(''default_table_access_method'')
 UNION ALL
-SELECT 'a subscription' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
+SELECT ''a subscription'' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
 UNION ALL
-SELECT 'CLUSTER on ' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
+SELECT ''CLUSTER on '' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
 UNION ALL
-SELECT 'column ' || a.attname
+SELECT ''column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN ' DEFAULT yes' ELSE '' END || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END <> ALL (ARRAY['id bigint NOT NULL', 'created_at timestamp with time zone DEFAULT yes NOT NULL', 'updated_at timestamp with time zone DEFAULT yes NOT NULL', 'f_0004 text', 'f_0006 text', 'f_0007 integer', 'f_0008 numeric(12,2)', 'f_0009 text DEFAULT yes', 'f_000a text', 'f_000c text[]', 'f_000e date DEFAULT yes NOT NULL', 'f_000f bigint', 'f_000h bigint DEFAULT yes NOT NULL', 'f_000k text', 'f_000p text', 'f_000r bigint', 'f_000v date']::text[])
+  AND a.attname || '' '' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN '' DEFAULT yes'' ELSE '''' END || CASE WHEN a.attnotnull THEN '' NOT NULL'' ELSE '''' END <> ALL (ARRAY[''id bigint NOT NULL'', ''created_at timestamp with time zone DEFAULT yes NOT NULL'', ''updated_at timestamp with time zone DEFAULT yes NOT NULL'', ''f_0004 text'', ''f_0006 text'', ''f_0007 integer'', ''f_0008 numeric(12,2)'', ''f_0009 text DEFAULT yes'', ''f_000a text'', ''f_000c text[]'', ''f_000e date DEFAULT yes NOT NULL'', ''f_000f bigint'', ''f_000h bigint DEFAULT yes NOT NULL'', ''f_000k text'', ''f_000p text'', ''f_000r bigint'', ''f_000v date'']::text[])
 UNION ALL
-SELECT 'settings of column ' || a.attname
+SELECT ''settings of column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '' OR a.attcollation <> y.typcollation OR a.attgenerated <> '')
+  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '''' OR a.attcollation <> y.typcollation OR a.attgenerated <> '''')
 UNION ALL
-SELECT 'rights on column ' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+SELECT ''rights on column '' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
 UNION ALL
-SELECT DISTINCT 'rights of ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END || ' on ' || x.name
+SELECT DISTINCT ''rights of '' || CASE x.grantee WHEN 0 THEN ''PUBLIC'' ELSE pg_get_userbyid(x.grantee) END || '' on '' || x.name
 FROM (
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has)
   UNION ALL
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has)
 ) AS x
 UNION ALL
-SELECT 'comment on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''comment on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'security label on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''security label on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'settings of sequence ' || 'd_0003_id_seq'
+SELECT ''settings of sequence '' || ''d_0003_id_seq''
 WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
-  WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = 'not of the form, and lost with its old table: ' || example; END IF; END $guard$;
+  WHERE q.seqtypid = ''bigint''::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = ''not of the form, and lost with its old table: '' || example; END IF; END';
 CREATE TABLE "form_trash"."d_0003" (
   id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -403,7 +403,7 @@ BEGIN
     IF NOT FOUND AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
       INSERT INTO "form_trash"."d_0003" ("id", "created_at", "updated_at", "f_0004", "f_0006", "f_0007", "f_0008", "f_0009", "f_000a", "f_000c", "f_000e", "f_000f", "f_000h", "f_000k", "f_000p", "f_000r", "f_000v")
       VALUES (OLD."id", OLD."created_at", OLD."updated_at", OLD."f_0004", OLD."f_0006", OLD."f_0007", OLD."f_0008", OLD."f_0009", OLD."f_000a", OLD."f_000c", OLD."f_000e", OLD."f_000f", OLD."f_000h", OLD."f_000k", OLD."f_000p", OLD."f_000r", OLD."f_000v")
-      ON CONFLICT DO NOTHING;
+      ON CONFLICT (id) DO NOTHING;
       DELETE FROM "form_trash"."d_0003" WHERE id = OLD.id;
     END IF;
   END IF;
@@ -556,104 +556,104 @@ SELECT CASE WHEN k.n = j.n AND k.example IS NOT DISTINCT FROM j.example THEN 0 E
 FROM (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_data"."d_0003" AS t) AS k, (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_trash"."d_0003" AS t) AS j;
 -- step 12: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q", "form_trash"."d_0003" IN ACCESS EXCLUSIVE MODE;
-DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
+DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
-  SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0003"'::regclass
+  SELECT c.* FROM pg_class c WHERE c.oid = ''"form_data"."d_0003"''::regclass
 ), s AS MATERIALIZED (
-  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = 'd_0003_id_seq' AND c.relkind = 'S'
+  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = ''d_0003_id_seq'' AND c.relkind = ''S''
 ), parts AS MATERIALIZED (
-  SELECT 'pg_class'::regclass AS classid, oid AS objid FROM t
+  SELECT ''pg_class''::regclass AS classid, oid AS objid FROM t
   UNION ALL
-  SELECT 'pg_class'::regclass, oid FROM s
+  SELECT ''pg_class''::regclass, oid FROM s
   UNION ALL
-  SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
+  SELECT ''pg_class''::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
   UNION ALL
-  SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
+  SELECT ''pg_constraint''::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
   UNION ALL
-  SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
+  SELECT ''pg_trigger''::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
 ), rights AS MATERIALIZED (
   SELECT r.name, r.owner, h.grantee, h.privilege_type, h.is_grantable, r.has
   FROM (
-    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner)) AS acl
+    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner)) AS acl
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
     UNION ALL
     SELECT c.relname, c.relowner, false,
            coalesce((SELECT d.defaclacl FROM pg_default_acl d WHERE d.defaclrole = c.relowner AND d.defaclnamespace = 0 AND d.defaclobjtype = c.relkind),
-             acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))
+             acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner))
            || coalesce((SELECT d.defaclacl FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace
-                        WHERE d.defaclrole = c.relowner AND n.nspname = 'form_trash' AND d.defaclobjtype = c.relkind), '{}')
+                        WHERE d.defaclrole = c.relowner AND n.nspname = ''form_trash'' AND d.defaclobjtype = c.relkind), ''{}'')
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
   ) AS r, aclexplode(r.acl) AS h
   WHERE h.grantee <> r.owner
 )
-SELECT DISTINCT CASE WHEN d.classid = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
+SELECT DISTINCT CASE WHEN d.classid = ''pg_rewrite''::regclass AND w.rulename = ''_RETURN'' THEN pg_describe_object(''pg_class''::regclass, w.ev_class, 0)
                      ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
 FROM t
 CROSS JOIN pg_depend d
-LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-WHERE d.deptype IN ('n', 'a')
-  AND (d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
-    OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
-  AND d.classid <> 'pg_attrdef'::regclass
-  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY['s_000v', 'm_000w', 'm_000x']::text[]))
+LEFT JOIN pg_rewrite w ON d.classid = ''pg_rewrite''::regclass AND w.oid = d.objid
+WHERE d.deptype IN (''n'', ''a'')
+  AND (d.refclassid = ''pg_class''::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
+    OR d.refclassid = ''pg_type''::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
+  AND d.classid <> ''pg_attrdef''::regclass
+  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = ''pg_trigger''::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[''s_000v'', ''m_000w'', ''m_000x'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-      AND (k.contype = 'n' OR n.nspname IN ('form_data', 'form_trash') AND c.relname || '.' || k.conname = ANY (ARRAY['d_0003.d_0003_pkey', 'd_0003.u_000j', 'd_0003.c_0005', 'd_0003.c_000b', 'd_0003.c_000d', 'd_0003.c_000m', 'd_0003.r_000t', 'j_000q.j_000q_from_id_fkey']::text[])))
+    WHERE d.classid = ''pg_constraint''::regclass AND k.oid = d.objid
+      AND (k.contype = ''n'' OR n.nspname IN (''form_data'', ''form_trash'') AND c.relname || ''.'' || k.conname = ANY (ARRAY[''d_0003.d_0003_pkey'', ''d_0003.u_000j'', ''d_0003.c_0005'', ''d_0003.c_000b'', ''d_0003.c_000d'', ''d_0003.c_000m'', ''d_0003.r_000t'', ''j_000q.j_000q_from_id_fkey'']::text[])))
   AND NOT EXISTS (
     SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY['d_0003_pkey', 'i_000g', 'i_000n', 'i_000s', 'u_000j']::text[]))
+    WHERE d.classid = ''pg_class''::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY[''d_0003_pkey'', ''i_000g'', ''i_000n'', ''i_000s'', ''u_000j'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = 'form_views' AND c.relname = 'Projects')
+    WHERE c.oid = w.ev_class AND w.rulename = ''_RETURN'' AND n.nspname = ''form_views'' AND c.relname = ''Projects'')
 UNION ALL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
-FROM pg_depend d JOIN s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
-WHERE d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n'
+FROM pg_depend d JOIN s ON d.refclassid = ''pg_class''::regclass AND d.refobjid = s.oid
+WHERE d.classid = ''pg_attrdef''::regclass AND d.deptype = ''n''
 UNION ALL
-SELECT 'row security' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
+SELECT ''row security'' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
 UNION ALL
-SELECT 'storage parameter ' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, '{}') || coalesce(c.reloptions, '{}')) AS o
+SELECT ''storage parameter '' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, ''{}'') || coalesce(c.reloptions, ''{}'')) AS o
 UNION ALL
-SELECT 'its tablespace' FROM t WHERE t.reltablespace <> 0
+SELECT ''its tablespace'' FROM t WHERE t.reltablespace <> 0
 UNION ALL
-SELECT 'UNLOGGED' FROM t WHERE t.relpersistence <> 'p'
+SELECT ''UNLOGGED'' FROM t WHERE t.relpersistence <> ''p''
 UNION ALL
-SELECT 'REPLICA IDENTITY' FROM t WHERE t.relreplident <> 'd'
+SELECT ''REPLICA IDENTITY'' FROM t WHERE t.relreplident <> ''d''
 UNION ALL
-SELECT 'its access method' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting('default_table_access_method')
+SELECT ''its access method'' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting(''default_table_access_method'')
 UNION ALL
-SELECT 'a subscription' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
+SELECT ''a subscription'' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
 UNION ALL
-SELECT 'CLUSTER on ' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
+SELECT ''CLUSTER on '' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
 UNION ALL
-SELECT 'column ' || a.attname
+SELECT ''column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN ' DEFAULT yes' ELSE '' END || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END <> ALL (ARRAY['id bigint NOT NULL', 'created_at timestamp with time zone DEFAULT yes NOT NULL', 'updated_at timestamp with time zone DEFAULT yes NOT NULL', 'f_0004 text', 'f_0006 text', 'f_0007 integer', 'f_0008 numeric(12,2)', 'f_0009 text DEFAULT yes', 'f_000a text', 'f_000c text[]', 'f_000e date DEFAULT yes NOT NULL', 'f_000f bigint', 'f_000h bigint DEFAULT yes NOT NULL', 'f_000k text', 'f_000p text', 'f_000r bigint', 'f_000v date']::text[])
+  AND a.attname || '' '' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN '' DEFAULT yes'' ELSE '''' END || CASE WHEN a.attnotnull THEN '' NOT NULL'' ELSE '''' END <> ALL (ARRAY[''id bigint NOT NULL'', ''created_at timestamp with time zone DEFAULT yes NOT NULL'', ''updated_at timestamp with time zone DEFAULT yes NOT NULL'', ''f_0004 text'', ''f_0006 text'', ''f_0007 integer'', ''f_0008 numeric(12,2)'', ''f_0009 text DEFAULT yes'', ''f_000a text'', ''f_000c text[]'', ''f_000e date DEFAULT yes NOT NULL'', ''f_000f bigint'', ''f_000h bigint DEFAULT yes NOT NULL'', ''f_000k text'', ''f_000p text'', ''f_000r bigint'', ''f_000v date'']::text[])
 UNION ALL
-SELECT 'settings of column ' || a.attname
+SELECT ''settings of column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '' OR a.attcollation <> y.typcollation OR a.attgenerated <> '')
+  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '''' OR a.attcollation <> y.typcollation OR a.attgenerated <> '''')
 UNION ALL
-SELECT 'rights on column ' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+SELECT ''rights on column '' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
 UNION ALL
-SELECT DISTINCT 'rights of ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END || ' on ' || x.name
+SELECT DISTINCT ''rights of '' || CASE x.grantee WHEN 0 THEN ''PUBLIC'' ELSE pg_get_userbyid(x.grantee) END || '' on '' || x.name
 FROM (
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has)
   UNION ALL
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has)
 ) AS x
 UNION ALL
-SELECT 'comment on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''comment on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'security label on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''security label on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'settings of sequence ' || 'd_0003_id_seq'
+SELECT ''settings of sequence '' || ''d_0003_id_seq''
 WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
-  WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = 'not of the form, and lost with its old table: ' || example; END IF; END $guard$;
+  WHERE q.seqtypid = ''bigint''::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = ''not of the form, and lost with its old table: '' || example; END IF; END';
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
@@ -791,104 +791,104 @@ WHERE NOT EXISTS (
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Teams", "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
-DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
+DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
-  SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0001"'::regclass
+  SELECT c.* FROM pg_class c WHERE c.oid = ''"form_data"."d_0001"''::regclass
 ), s AS MATERIALIZED (
-  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = 'd_0001_id_seq' AND c.relkind = 'S'
+  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = ''d_0001_id_seq'' AND c.relkind = ''S''
 ), parts AS MATERIALIZED (
-  SELECT 'pg_class'::regclass AS classid, oid AS objid FROM t
+  SELECT ''pg_class''::regclass AS classid, oid AS objid FROM t
   UNION ALL
-  SELECT 'pg_class'::regclass, oid FROM s
+  SELECT ''pg_class''::regclass, oid FROM s
   UNION ALL
-  SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
+  SELECT ''pg_class''::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
   UNION ALL
-  SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
+  SELECT ''pg_constraint''::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
   UNION ALL
-  SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
+  SELECT ''pg_trigger''::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
 ), rights AS MATERIALIZED (
   SELECT r.name, r.owner, h.grantee, h.privilege_type, h.is_grantable, r.has
   FROM (
-    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner)) AS acl
+    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner)) AS acl
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
     UNION ALL
     SELECT c.relname, c.relowner, false,
            coalesce((SELECT d.defaclacl FROM pg_default_acl d WHERE d.defaclrole = c.relowner AND d.defaclnamespace = 0 AND d.defaclobjtype = c.relkind),
-             acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))
+             acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner))
            || coalesce((SELECT d.defaclacl FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace
-                        WHERE d.defaclrole = c.relowner AND n.nspname = 'form_trash' AND d.defaclobjtype = c.relkind), '{}')
+                        WHERE d.defaclrole = c.relowner AND n.nspname = ''form_trash'' AND d.defaclobjtype = c.relkind), ''{}'')
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
   ) AS r, aclexplode(r.acl) AS h
   WHERE h.grantee <> r.owner
 )
-SELECT DISTINCT CASE WHEN d.classid = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
+SELECT DISTINCT CASE WHEN d.classid = ''pg_rewrite''::regclass AND w.rulename = ''_RETURN'' THEN pg_describe_object(''pg_class''::regclass, w.ev_class, 0)
                      ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
 FROM t
 CROSS JOIN pg_depend d
-LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-WHERE d.deptype IN ('n', 'a')
-  AND (d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
-    OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
-  AND d.classid <> 'pg_attrdef'::regclass
-  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[]::text[]))
+LEFT JOIN pg_rewrite w ON d.classid = ''pg_rewrite''::regclass AND w.oid = d.objid
+WHERE d.deptype IN (''n'', ''a'')
+  AND (d.refclassid = ''pg_class''::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
+    OR d.refclassid = ''pg_type''::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
+  AND d.classid <> ''pg_attrdef''::regclass
+  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = ''pg_trigger''::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[]::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-      AND (k.contype = 'n' OR n.nspname IN ('form_data', 'form_trash') AND c.relname || '.' || k.conname = ANY (ARRAY['d_0001.d_0001_pkey', 'd_0003.r_000t', 'j_000q.j_000q_to_id_fkey']::text[])))
+    WHERE d.classid = ''pg_constraint''::regclass AND k.oid = d.objid
+      AND (k.contype = ''n'' OR n.nspname IN (''form_data'', ''form_trash'') AND c.relname || ''.'' || k.conname = ANY (ARRAY[''d_0001.d_0001_pkey'', ''d_0003.r_000t'', ''j_000q.j_000q_to_id_fkey'']::text[])))
   AND NOT EXISTS (
     SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY['d_0001_pkey']::text[]))
+    WHERE d.classid = ''pg_class''::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY[''d_0001_pkey'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = 'form_views' AND c.relname = 'Teams')
+    WHERE c.oid = w.ev_class AND w.rulename = ''_RETURN'' AND n.nspname = ''form_views'' AND c.relname = ''Teams'')
 UNION ALL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
-FROM pg_depend d JOIN s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
-WHERE d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n'
+FROM pg_depend d JOIN s ON d.refclassid = ''pg_class''::regclass AND d.refobjid = s.oid
+WHERE d.classid = ''pg_attrdef''::regclass AND d.deptype = ''n''
 UNION ALL
-SELECT 'row security' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
+SELECT ''row security'' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
 UNION ALL
-SELECT 'storage parameter ' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, '{}') || coalesce(c.reloptions, '{}')) AS o
+SELECT ''storage parameter '' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, ''{}'') || coalesce(c.reloptions, ''{}'')) AS o
 UNION ALL
-SELECT 'its tablespace' FROM t WHERE t.reltablespace <> 0
+SELECT ''its tablespace'' FROM t WHERE t.reltablespace <> 0
 UNION ALL
-SELECT 'UNLOGGED' FROM t WHERE t.relpersistence <> 'p'
+SELECT ''UNLOGGED'' FROM t WHERE t.relpersistence <> ''p''
 UNION ALL
-SELECT 'REPLICA IDENTITY' FROM t WHERE t.relreplident <> 'd'
+SELECT ''REPLICA IDENTITY'' FROM t WHERE t.relreplident <> ''d''
 UNION ALL
-SELECT 'its access method' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting('default_table_access_method')
+SELECT ''its access method'' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting(''default_table_access_method'')
 UNION ALL
-SELECT 'a subscription' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
+SELECT ''a subscription'' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
 UNION ALL
-SELECT 'CLUSTER on ' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
+SELECT ''CLUSTER on '' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
 UNION ALL
-SELECT 'column ' || a.attname
+SELECT ''column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN ' DEFAULT yes' ELSE '' END || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END <> ALL (ARRAY['id bigint NOT NULL', 'created_at timestamp with time zone DEFAULT yes NOT NULL', 'updated_at timestamp with time zone DEFAULT yes NOT NULL']::text[])
+  AND a.attname || '' '' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN '' DEFAULT yes'' ELSE '''' END || CASE WHEN a.attnotnull THEN '' NOT NULL'' ELSE '''' END <> ALL (ARRAY[''id bigint NOT NULL'', ''created_at timestamp with time zone DEFAULT yes NOT NULL'', ''updated_at timestamp with time zone DEFAULT yes NOT NULL'']::text[])
 UNION ALL
-SELECT 'settings of column ' || a.attname
+SELECT ''settings of column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '' OR a.attcollation <> y.typcollation OR a.attgenerated <> '')
+  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '''' OR a.attcollation <> y.typcollation OR a.attgenerated <> '''')
 UNION ALL
-SELECT 'rights on column ' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+SELECT ''rights on column '' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
 UNION ALL
-SELECT DISTINCT 'rights of ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END || ' on ' || x.name
+SELECT DISTINCT ''rights of '' || CASE x.grantee WHEN 0 THEN ''PUBLIC'' ELSE pg_get_userbyid(x.grantee) END || '' on '' || x.name
 FROM (
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has)
   UNION ALL
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has)
 ) AS x
 UNION ALL
-SELECT 'comment on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''comment on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'security label on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''security label on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'settings of sequence ' || 'd_0001_id_seq'
+SELECT ''settings of sequence '' || ''d_0001_id_seq''
 WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
-  WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = 'not of the form, and lost with its old table: ' || example; END IF; END $guard$;
+  WHERE q.seqtypid = ''bigint''::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = ''not of the form, and lost with its old table: '' || example; END IF; END';
 CREATE TABLE "form_trash"."d_0001" (
   id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -1013,104 +1013,104 @@ WHERE NOT EXISTS (
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Teams", "form_data"."d_0001", "form_data"."d_0003", "form_data"."j_000q" IN ACCESS EXCLUSIVE MODE;
-DO $guard$ DECLARE example text; BEGIN SELECT string_agg(e.example, ', ' ORDER BY e.example) INTO example FROM (
+DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
-  SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0001"'::regclass
+  SELECT c.* FROM pg_class c WHERE c.oid = ''"form_data"."d_0001"''::regclass
 ), s AS MATERIALIZED (
-  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = 'd_0001_id_seq' AND c.relkind = 'S'
+  SELECT c.* FROM pg_class c JOIN t ON c.relnamespace = t.relnamespace WHERE c.relname = ''d_0001_id_seq'' AND c.relkind = ''S''
 ), parts AS MATERIALIZED (
-  SELECT 'pg_class'::regclass AS classid, oid AS objid FROM t
+  SELECT ''pg_class''::regclass AS classid, oid AS objid FROM t
   UNION ALL
-  SELECT 'pg_class'::regclass, oid FROM s
+  SELECT ''pg_class''::regclass, oid FROM s
   UNION ALL
-  SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
+  SELECT ''pg_class''::regclass, i.indexrelid FROM pg_index i JOIN t ON i.indrelid = t.oid
   UNION ALL
-  SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
+  SELECT ''pg_constraint''::regclass, k.oid FROM pg_constraint k JOIN t ON k.conrelid = t.oid
   UNION ALL
-  SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
+  SELECT ''pg_trigger''::regclass, g.oid FROM pg_trigger g JOIN t ON g.tgrelid = t.oid
 ), rights AS MATERIALIZED (
   SELECT r.name, r.owner, h.grantee, h.privilege_type, h.is_grantable, r.has
   FROM (
-    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner)) AS acl
+    SELECT c.relname AS name, c.relowner AS owner, true AS has, coalesce(c.relacl, acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner)) AS acl
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
     UNION ALL
     SELECT c.relname, c.relowner, false,
            coalesce((SELECT d.defaclacl FROM pg_default_acl d WHERE d.defaclrole = c.relowner AND d.defaclnamespace = 0 AND d.defaclobjtype = c.relkind),
-             acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))
+             acldefault(CASE c.relkind WHEN ''S'' THEN ''s''::"char" ELSE ''r''::"char" END, c.relowner))
            || coalesce((SELECT d.defaclacl FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace
-                        WHERE d.defaclrole = c.relowner AND n.nspname = 'form_trash' AND d.defaclobjtype = c.relkind), '{}')
+                        WHERE d.defaclrole = c.relowner AND n.nspname = ''form_trash'' AND d.defaclobjtype = c.relkind), ''{}'')
     FROM (SELECT * FROM t UNION ALL SELECT * FROM s) AS c
   ) AS r, aclexplode(r.acl) AS h
   WHERE h.grantee <> r.owner
 )
-SELECT DISTINCT CASE WHEN d.classid = 'pg_rewrite'::regclass AND w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0)
+SELECT DISTINCT CASE WHEN d.classid = ''pg_rewrite''::regclass AND w.rulename = ''_RETURN'' THEN pg_describe_object(''pg_class''::regclass, w.ev_class, 0)
                      ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
 FROM t
 CROSS JOIN pg_depend d
-LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-WHERE d.deptype IN ('n', 'a')
-  AND (d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
-    OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
-  AND d.classid <> 'pg_attrdef'::regclass
-  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[]::text[]))
+LEFT JOIN pg_rewrite w ON d.classid = ''pg_rewrite''::regclass AND w.oid = d.objid
+WHERE d.deptype IN (''n'', ''a'')
+  AND (d.refclassid = ''pg_class''::regclass AND d.refobjid IN (SELECT oid FROM t UNION ALL SELECT oid FROM s)
+    OR d.refclassid = ''pg_type''::regclass AND d.refobjid IN (t.reltype, (SELECT y.typarray FROM pg_type y WHERE y.oid = t.reltype)))
+  AND d.classid <> ''pg_attrdef''::regclass
+  AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = ''pg_trigger''::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY (ARRAY[]::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-      AND (k.contype = 'n' OR n.nspname IN ('form_data', 'form_trash') AND c.relname || '.' || k.conname = ANY (ARRAY['d_0001.d_0001_pkey', 'd_0003.r_000t', 'j_000q.j_000q_to_id_fkey']::text[])))
+    WHERE d.classid = ''pg_constraint''::regclass AND k.oid = d.objid
+      AND (k.contype = ''n'' OR n.nspname IN (''form_data'', ''form_trash'') AND c.relname || ''.'' || k.conname = ANY (ARRAY[''d_0001.d_0001_pkey'', ''d_0003.r_000t'', ''j_000q.j_000q_to_id_fkey'']::text[])))
   AND NOT EXISTS (
     SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY['d_0001_pkey']::text[]))
+    WHERE d.classid = ''pg_class''::regclass AND c.oid = d.objid AND i.indrelid = t.oid AND c.relname = ANY (ARRAY[''d_0001_pkey'']::text[]))
   AND NOT EXISTS (
     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = 'form_views' AND c.relname = 'Teams')
+    WHERE c.oid = w.ev_class AND w.rulename = ''_RETURN'' AND n.nspname = ''form_views'' AND c.relname = ''Teams'')
 UNION ALL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
-FROM pg_depend d JOIN s ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
-WHERE d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n'
+FROM pg_depend d JOIN s ON d.refclassid = ''pg_class''::regclass AND d.refobjid = s.oid
+WHERE d.classid = ''pg_attrdef''::regclass AND d.deptype = ''n''
 UNION ALL
-SELECT 'row security' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
+SELECT ''row security'' FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
 UNION ALL
-SELECT 'storage parameter ' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, '{}') || coalesce(c.reloptions, '{}')) AS o
+SELECT ''storage parameter '' || o FROM t LEFT JOIN pg_class c ON c.oid = t.reltoastrelid, unnest(coalesce(t.reloptions, ''{}'') || coalesce(c.reloptions, ''{}'')) AS o
 UNION ALL
-SELECT 'its tablespace' FROM t WHERE t.reltablespace <> 0
+SELECT ''its tablespace'' FROM t WHERE t.reltablespace <> 0
 UNION ALL
-SELECT 'UNLOGGED' FROM t WHERE t.relpersistence <> 'p'
+SELECT ''UNLOGGED'' FROM t WHERE t.relpersistence <> ''p''
 UNION ALL
-SELECT 'REPLICA IDENTITY' FROM t WHERE t.relreplident <> 'd'
+SELECT ''REPLICA IDENTITY'' FROM t WHERE t.relreplident <> ''d''
 UNION ALL
-SELECT 'its access method' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting('default_table_access_method')
+SELECT ''its access method'' FROM t JOIN pg_am m ON m.oid = t.relam WHERE m.amname <> current_setting(''default_table_access_method'')
 UNION ALL
-SELECT 'a subscription' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
+SELECT ''a subscription'' FROM t JOIN pg_subscription_rel b ON b.srrelid = t.oid
 UNION ALL
-SELECT 'CLUSTER on ' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
+SELECT ''CLUSTER on '' || i.indexrelid::regclass FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisclustered
 UNION ALL
-SELECT 'column ' || a.attname
+SELECT ''column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN ' DEFAULT yes' ELSE '' END || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END <> ALL (ARRAY['id bigint NOT NULL', 'created_at timestamp with time zone DEFAULT yes NOT NULL', 'updated_at timestamp with time zone DEFAULT yes NOT NULL']::text[])
+  AND a.attname || '' '' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.atthasdef THEN '' DEFAULT yes'' ELSE '''' END || CASE WHEN a.attnotnull THEN '' NOT NULL'' ELSE '''' END <> ALL (ARRAY[''id bigint NOT NULL'', ''created_at timestamp with time zone DEFAULT yes NOT NULL'', ''updated_at timestamp with time zone DEFAULT yes NOT NULL'']::text[])
 UNION ALL
-SELECT 'settings of column ' || a.attname
+SELECT ''settings of column '' || a.attname
 FROM t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped
-  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '' OR a.attcollation <> y.typcollation OR a.attgenerated <> '')
+  AND (a.attoptions IS NOT NULL OR coalesce(a.attstattarget, -1) <> -1 OR a.attstorage <> y.typstorage OR a.attcompression <> '''' OR a.attcollation <> y.typcollation OR a.attgenerated <> '''')
 UNION ALL
-SELECT 'rights on column ' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
+SELECT ''rights on column '' || a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
 UNION ALL
-SELECT DISTINCT 'rights of ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END || ' on ' || x.name
+SELECT DISTINCT ''rights of '' || CASE x.grantee WHEN 0 THEN ''PUBLIC'' ELSE pg_get_userbyid(x.grantee) END || '' on '' || x.name
 FROM (
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has)
   UNION ALL
   (SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE NOT has EXCEPT SELECT name, grantee, privilege_type, is_grantable FROM rights WHERE has)
 ) AS x
 UNION ALL
-SELECT 'comment on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''comment on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_description o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'security label on ' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
+SELECT ''security label on '' || pg_describe_object(o.classoid, o.objoid, o.objsubid) FROM pg_seclabel o JOIN parts ON parts.classid = o.classoid AND parts.objid = o.objoid
 UNION ALL
-SELECT 'settings of sequence ' || 'd_0001_id_seq'
+SELECT ''settings of sequence '' || ''d_0001_id_seq''
 WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
-  WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = 'not of the form, and lost with its old table: ' || example; END IF; END $guard$;
+  WHERE q.seqtypid = ''bigint''::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e; IF example IS NOT NULL THEN RAISE check_violation USING MESSAGE = ''not of the form, and lost with its old table: '' || example; END IF; END';
 CREATE TABLE "form_trash"."d_0001" (
   id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   created_at timestamptz NOT NULL DEFAULT now(),
