@@ -108,7 +108,7 @@ func (a *app) ddlPlan() *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan TENANT -f change.json", Short: "Show how a change would be made, and what would fail", Args: cobra.ExactArgs(1),
 		Long: `Runs nothing. It reads the tenant's forms and the sizes of their tables, and looks for rows that are in the way: it shows the SQL of
-every step, its lock and about how long it takes, and rows that would fail, with examples. Exit code 1 says that the change would be refused.
+every step (of a long statement its beginning; -o json has all of it), its lock and about how long it takes, and rows that would fail, with examples. Exit code 1 says that the change would be refused.
 
 --save keeps the plan; tenantry ddl apply TENANT -f of that file carries out this plan, or says that it is outdated.`,
 		Example: "  tenantry ddl plan acme -f change.json\n  tenantry ddl plan acme -f change.json --save plan.json && tenantry ddl apply acme -f plan.json --wait",

@@ -22,7 +22,7 @@ func (a *app) printChangePlan(t tenants.Tenant, p *execute.Planned) {
 			a.printf("   rows:  about %d\n", step.Rows)
 		}
 		for _, sql := range step.SQL {
-			a.println("   " + strings.ReplaceAll(printableLines(sql), "\n", "\n   ") + ";")
+			a.println("   " + strings.ReplaceAll(beginning(printableLines(sql)+";"), "\n", "\n   "))
 		}
 		if step.Phase == ddl.Commit {
 			a.println("   and the registry of forms, the history")
@@ -41,6 +41,16 @@ func about(d time.Duration) string {
 		return roughly(d)
 	}
 	return "about " + roughly(d)
+}
+
+// beginning is what people read of a statement: a look at all that the catalog has on a table goes over a hundred lines.
+func beginning(sql string) string {
+	const most, shown = 30, 20
+	lines := strings.Split(sql, "\n")
+	if len(lines) <= most {
+		return sql
+	}
+	return strings.Join(lines[:shown], "\n") + fmt.Sprintf("\n… and %d more lines; -o json has all of them", len(lines)-shown)
 }
 
 // printableLines keeps the ends of lines.
