@@ -51,7 +51,7 @@ func TestRetryCatalog(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool {
 		var waits bool
-		require.NoError(t, admin.QueryRow(ctx, `SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1`, dropping.PgConn().PID()).Scan(&waits))
+		require.NoError(t, admin.QueryRow(ctx, `SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = $1`, dropping.PgConn().PID()).Scan(&waits))
 		return waits
 	}, 20*time.Second, 5*time.Millisecond)
 	run(admin, "DROP DATABASE {}_2")
