@@ -34,7 +34,8 @@ BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestB
 
 # Under the race detector the tests of each package would compile the WebAssembly of libpg_query anew, 10 s each time. They parse with the same C code, compiled
 # natively; what the program itself has is what the suites without the detector parse with, and the tests of the packages that parse once more.
-RACE := -race -tags pgquery_cgo
+# Vetting is a step of its own, of CI and of `make lint`.
+RACE := -race -tags pgquery_cgo -vet=off
 PARSES := ./migrations/release ./migrations/lint ./migrations/ddl
 
 .DEFAULT_GOAL := help

@@ -30,7 +30,7 @@ func chosen(t *testing.T) []measured {
 }
 
 const (
-	smallRows = 60_000
+	smallRows = 30_000
 	// mostFilled bounds what TestFill loads six times.
 	mostFilled = 5_000_000
 )

@@ -50,10 +50,10 @@ var contents = []*content{
 	{name: "large and dirty", rows: largeRows, dirty: true, short: func(i int, p promise, traffic string) bool { return p.probable && traffic == quiet && i%2 == 0 }},
 }
 
-// turn has the small contents take turns: every promise is looked at on one of them, and every other one under traffic on another.
+// turn has the small contents take turns: every promise is looked at on one of them, and every third one under traffic on another.
 func turn(of int) func(i int, p promise, traffic string) bool {
 	return func(i int, _ promise, traffic string) bool {
-		return traffic == quiet && i%3 == of || traffic == busy && i%2 == 0 && i/2%3 == of || traffic == rude && (i+1)%3 == of
+		return traffic == quiet && i%3 == of || traffic == busy && i%3 == 0 && i/3%3 == of || traffic == rude && (i+1)%3 == of
 	}
 }
 
