@@ -117,8 +117,14 @@ func (t *toolbox) inForms(ctx context.Context, r *run, home tenants.Home, opts e
 // replicas gives what tells how far a node's replicas are. Rows are filled also when it cannot be told, and the log says so.
 func (t *toolbox) replicas(r *run, nodeID string) func(context.Context) (execute.Standing, error) {
 	said := false
-	return func(ctx context.Context) (execute.Standing, error) {
-		standing, err := t.standing(ctx, r, nodeID)
+	var node tenants.Node // read by the first who asks
+	return func(ctx context.Context) (standing execute.Standing, err error) {
+		if node.ID == "" {
+			node, err = t.reg.Node(ctx, nodeID)
+		}
+		if err == nil {
+			standing, err = t.standing(ctx, r, node)
+		}
 		if err != nil && !said && ctx.Err() == nil {
 			said = true
 			r.log.Warn().Err(err).Msg("nobody knows how far the node's replicas are; rows are filled without waiting for them")
@@ -128,7 +134,7 @@ func (t *toolbox) replicas(r *run, nodeID string) func(context.Context) (execute
 }
 
 // standing reads how far a node's replicas are, and how far behind one may be: each time, so that a person can change that while a fill waits.
-func (t *toolbox) standing(ctx context.Context, r *run, nodeID string) (execute.Standing, error) {
+func (t *toolbox) standing(ctx context.Context, r *run, node tenants.Node) (execute.Standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var seconds float64
@@ -137,10 +143,6 @@ func (t *toolbox) standing(ctx context.Context, r *run, nodeID string) (execute.
 	}
 	if seconds <= 0 {
 		return execute.Standing{}, nil
-	}
-	node, err := t.reg.Node(ctx, nodeID)
-	if err != nil {
-		return execute.Standing{}, err
 	}
 	written, list, err := t.prov.Replicas(ctx, node)
 	if err != nil {
