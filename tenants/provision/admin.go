@@ -80,6 +80,8 @@ func (a *Admin) pool(node tenants.Node) (*pgxpool.Pool, error) {
 	config.ConnConfig.RuntimeParams["client_connection_check_interval"] = "250"
 	config.MaxConns, config.MinConns = a.sessions, 0
 	config.MaxConnIdleTime = time.Minute
+	// Sessions that nobody uses end with their server. Who gets one would take that for its answer, and pay an attempt for it.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("node %s: open pool: %w", node.Name, err)
@@ -123,27 +125,10 @@ func (a *Admin) EndOlder(ctx context.Context, node tenants.Node, run Run) error 
 	if err != nil {
 		return err
 	}
-	for try := int32(0); ; try++ {
-		ended, err := endOlder(ctx, pool, run)
-		if err == nil {
-			return nil
-		}
-		// Sessions that nobody used end with their server. That is no answer: asking again changes nothing, and finds all of them at most.
-		if !ended || try >= a.sessions || ctx.Err() != nil {
-			return fmt.Errorf("node %s: end older attempts' sessions: %w", node.Name, err)
-		}
+	if _, err := pool.Exec(ctx, endOlderSQL, sessionPrefix(run), run.Attempt()); err != nil {
+		return fmt.Errorf("node %s: end older attempts' sessions: %w", node.Name, err)
 	}
-}
-
-// endOlder asks one session of a pool; ended says that there was one, and is none any more.
-func endOlder(ctx context.Context, pool *pgxpool.Pool, run Run) (ended bool, err error) {
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return false, err //nolint:wrapcheck // the caller does
-	}
-	defer conn.Release()
-	_, err = conn.Exec(ctx, endOlderSQL, sessionPrefix(run), run.Attempt())
-	return conn.Conn().IsClosed(), err
+	return nil
 }
 
 const endOlderSQL = `
