@@ -199,7 +199,6 @@ func (a *app) log() (zerolog.Logger, error) {
 	if err != nil {
 		return zerolog.Nop(), usageError("TENANTRY_LOG_LEVEL: %q is no level; use debug, info, warn or error", a.env.LogLevel)
 	}
-	zerolog.TimeFieldFormat = time.RFC3339Nano
 	out := a.err
 	switch a.env.LogFormat {
 	case "json":
@@ -208,7 +207,12 @@ func (a *app) log() (zerolog.Logger, error) {
 	default:
 		return zerolog.Nop(), usageError("TENANTRY_LOG_FORMAT: %q is no format; use json or console", a.env.LogFormat)
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
+	return zerolog.New(out).Level(level).Hook(zerolog.HookFunc(timestamp)), nil
+}
+
+// timestamp gives a line its time. zerolog's own way to more than seconds is a variable for all loggers, which others read meanwhile.
+func timestamp(e *zerolog.Event, _ zerolog.Level, _ string) {
+	e.Str(zerolog.TimestampFieldName, time.Now().Format(time.RFC3339Nano))
 }
 
 // message says an error to a person.
