@@ -138,7 +138,8 @@ func TestAdoptSweepsScratches(t *testing.T) {
 	require.Empty(t, l.look(t, jobs.AdoptCheck{Database: database}).Refused)
 	var name string
 	require.NoError(t, f.Pool.QueryRow(t.Context(), `INSERT INTO tenantry.scratches (node_id, created_at) VALUES ($1, now() - interval '1 hour') RETURNING name`, l.node.ID).Scan(&name))
-	execIn(t, l.admin, fmt.Sprintf("CREATE DATABASE %s OWNER %s", name, tenants.Ident(l.node.Provisioner)))
+	// Closed, as scratches are made: one open to PUBLIC would fail the isolation check of every tenant that is built on this server just then.
+	execIn(t, l.admin, fmt.Sprintf("CREATE DATABASE %s OWNER %s ALLOW_CONNECTIONS false", name, tenants.Ident(l.node.Provisioner)))
 	require.Empty(t, l.look(t, jobs.AdoptCheck{Database: database}).Refused)
 	var left int
 	require.NoError(t, l.admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_database WHERE datname = $1`, name).Scan(&left))

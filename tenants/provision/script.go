@@ -140,10 +140,6 @@ SELECT r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.r
                        WHERE datallowconn AND datname <> current_database()
                          AND (datname IN ('postgres', 'template1') OR datname ~ '^(t|tpl)_[0-9a-f]{22}$')
                          AND has_database_privilege(oid, 'CONNECT')
-                         -- Once more, of this very row: the function asks a cache, which may be older than the row and not know yet that
-                         -- a template that is being built was closed to PUBLIC when it was opened.
-                         AND EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a
-                                     WHERE a.privilege_type = 'CONNECT' AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))
                        LIMIT 5) d), '')
 FROM pg_roles r
 WHERE r.rolname = current_user`
