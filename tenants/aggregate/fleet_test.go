@@ -54,13 +54,16 @@ func resultOf(t *testing.T, op jobs.Operation) (r aggregate.Result) {
 	return r
 }
 
-// rows gives what stands in the newest table for yesterday, as "slug value|value".
+// rows gives what stands in the newest table for yesterday where the aggregate's clock is, as "slug value|value".
 func rows(t *testing.T, f *fleettest.Fleet, name string) []string {
 	t.Helper()
 	g, err := aggregate.Get(t.Context(), f.Pool, name)
 	require.NoError(t, err)
+	zone, err := time.LoadLocation(g.Zone)
+	require.NoError(t, err)
+	year, month, today := time.Now().In(zone).Date()
+	day := time.Date(year, month, today-1, 0, 0, 0, 0, time.UTC)
 	list := []string{}
-	day := time.Now().UTC().AddDate(0, 0, -1).Truncate(24 * time.Hour)
 	_, err = aggregate.Results(t.Context(), f.Pool, g, aggregate.Range{From: day, To: day, Unpublished: true}, func(r fanout.Row) error {
 		values := make([]string, 0, len(r.Values))
 		for i := range r.Values[1:] {
