@@ -40,6 +40,7 @@ type session struct {
 
 	lag       lag
 	lagLooked time.Time
+	disk      disk
 }
 
 // Apply makes a change, from wherever an earlier call with the same operation left it. The connection must be direct, not
@@ -72,6 +73,7 @@ func open(ctx context.Context, conn *pgx.Conn, of scope, opts Options) (*session
 		return nil, state{}, err
 	}
 	s := &session{Session: gentleSession, opts: opts}
+	s.disk.look = s.smallCommit
 	now, err := parse(replies)
 	if err != nil {
 		s.Close(ctx)

@@ -28,9 +28,12 @@ type batch struct {
 
 // fill goes through a table by its key, so many rows at a time as take about Options.BatchTime.
 func (s *session) fill(ctx context.Context, step ddl.Step) error {
-	size := int64(firstBatch)
+	size, commit := int64(firstBatch), time.Duration(0)
 	for pause := minPause; ; {
 		if err := s.awaitReplicas(ctx, step); err != nil {
+			return err
+		}
+		if err := s.awaitDisk(ctx, step, commit); err != nil {
 			return err
 		}
 		begun := time.Now()
@@ -53,7 +56,7 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		if done.rows == 0 {
 			break
 		}
-		pause = minPause
+		pause, commit = minPause, done.commit
 		s.change.lastKey, s.change.rows = done.upto, s.change.rows+done.rows
 		s.result.Rows += done.changed
 		s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), step.Title())

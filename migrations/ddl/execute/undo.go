@@ -142,6 +142,9 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 // unfill empties the rows again that a fill has filled, those that have not been given another value meanwhile.
 func (s *session) unfill(ctx context.Context, i int, step ddl.Step) error {
 	for {
+		if err := s.awaitDisk(ctx, step, 0); err != nil {
+			return err
+		}
 		begun := time.Now()
 		replies, err := s.Do(ctx, "read filled rows", gentle.Command{SQL: filledBatchSQL, Args: []string{s.opts.OperationID, strconv.Itoa(i)}, Keep: true})
 		if err != nil {

@@ -1,0 +1,4 @@
+package execute
+
+// FlushSQL is the smallest transaction whose commit waits for the disk.
+var FlushSQL = flush.SQL
