@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,10 +95,10 @@ func (c *trial) begin(share func() float64) *faults {
 	})
 	lot := rand.New(rand.NewPCG(c.lot.Uint64(), 1))
 	f.do("ask for other things", func() error {
-		for i, slug := range c.cast.client {
+		for _, slug := range c.cast.client {
 			<-time.After(time.Duration(50+lot.IntN(800)) * time.Millisecond)
 			var err error
-			if i%2 == 0 {
+			if !slices.Contains(c.cast.suspended(), slug) {
 				err = c.ask(ctx, jobs.Rotate{Tenant: slug})
 			} else if err = c.ask(ctx, jobs.Suspend{Tenant: slug}); err == nil {
 				<-time.After(time.Duration(lot.IntN(400)) * time.Millisecond)

@@ -58,6 +58,8 @@ type trial struct {
 	numbers numbers
 	// cancelled are the changes of forms that a person has asked to cancel; those that were visible by then have succeeded all the same.
 	cancelled []string
+	// missed were suspended when the chaotic rollout came to them.
+	missed []string
 
 	mu      sync.Mutex
 	workers []*crashtest.Worker
