@@ -229,14 +229,3 @@ func (c *trial) mend(slugs ...string) {
 		return err
 	})
 }
-
-// suspended are those that the client suspends and resumes: every other one that it asks something of.
-func (p cast) suspended() []string {
-	var list []string
-	for i, slug := range p.client {
-		if i%2 == 1 {
-			list = append(list, slug)
-		}
-	}
-	return list
-}

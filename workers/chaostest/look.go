@@ -46,8 +46,8 @@ func (c *trial) goodEnd(r rollout.Rollout, stops []stop) {
 		state[m.Slug] = m.State
 		switch want := c.wanted(m.Slug); {
 		case m.State == want:
-		case m.State == rollout.SkippedInactive && slices.Contains(c.cast.suspended(), m.Slug):
-			// Its turn came while it was suspended, for the node was away when it was to be resumed: the next rollout has it.
+		case want == rollout.Done && m.State == rollout.SkippedInactive && c.suspendedThen(r, m.Slug):
+			// The node was away when the client wanted it suspended and resumed: the next rollout has it.
 			c.missed = append(c.missed, m.Slug)
 		default:
 			wrong = append(wrong, fmt.Sprintf("%s is %s, wanted %s: %s", m.Slug, m.State, want, m.Failure))
@@ -65,6 +65,18 @@ func (c *trial) goodEnd(r rollout.Rollout, stops []stop) {
 	want := r.Of(-1, rollout.Done, rollout.Failed) + 1
 	require.Equal(c.t, want, c.operations(r), "somebody was changed twice")
 	require.Equal(c.t, r.Of(-1, rollout.Done), value[int](c, `SELECT count(DISTINCT tenant_id) FROM tenantry.operations WHERE parent_id = $1 AND state = 'succeeded'`, r.OperationID))
+}
+
+// suspendedThen reports whether a tenant was suspended when its turn came, as the ledger has it.
+func (c *trial) suspendedThen(r rollout.Rollout, slug string) bool {
+	c.t.Helper()
+	return value[bool](c, `
+		SELECT EXISTS (
+		  SELECT FROM tenantry.rollout_members m
+		  JOIN tenantry.operations o ON o.tenant_id = m.tenant_id AND o.kind = 'suspend' AND o.started_at <= m.ended_at
+		  WHERE m.rollout_id = $1 AND m.tenant_id = $2
+		    AND NOT EXISTS (SELECT FROM tenantry.operations w WHERE w.tenant_id = m.tenant_id AND w.kind = 'resume' AND w.created_at >= o.created_at AND w.finished_at <= m.ended_at))`,
+		r.ID, c.fleet.Tenant(c.t, slug).ID)
 }
 
 // wanted is how a tenant's part ends.
