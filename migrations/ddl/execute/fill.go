@@ -28,12 +28,12 @@ type batch struct {
 
 // fill goes through a table by its key, so many rows at a time as take about Options.BatchTime.
 func (s *session) fill(ctx context.Context, step ddl.Step) error {
-	size, commit := int64(firstBatch), time.Duration(0)
+	size := int64(firstBatch)
+	if err := s.awaitDisk(ctx, step, 0); err != nil {
+		return err
+	}
 	for pause := minPause; ; {
 		if err := s.awaitReplicas(ctx, step); err != nil {
-			return err
-		}
-		if err := s.awaitDisk(ctx, step, commit); err != nil {
 			return err
 		}
 		begun := time.Now()
@@ -56,7 +56,7 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		if done.rows == 0 {
 			break
 		}
-		pause, commit = minPause, done.commit
+		pause = minPause
 		s.change.lastKey, s.change.rows = done.upto, s.change.rows+done.rows
 		s.result.Rows += done.changed
 		s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), step.Title())
@@ -68,6 +68,9 @@ func (s *session) fill(ctx context.Context, step ddl.Step) error {
 		size = nextSize(size, done.rows, took, s.opts.BatchTime)
 		if err := rest(ctx, restAfter(took, done.commit)); err != nil {
 			return fmt.Errorf("rest between batches: %w", err)
+		}
+		if err := s.awaitDisk(ctx, step, done.commit); err != nil {
+			return err
 		}
 	}
 	_, err := s.Do(ctx, "record the fill", s.advance())
