@@ -14,8 +14,12 @@ VERSITYGW_VERSION := v1.8.0
 VERSITYGW := .tenantry/bin/versitygw-$(VERSITYGW_VERSION)
 export TENANTRY_VERSITYGW := $(CURDIR)/$(VERSITYGW)
 
-# The packages that take longest begin first, so that none of them runs alone at the end.
-SLOWEST := ./workers ./migrations/ddl/execute ./cmd/tenantry ./workers/stall ./workers/bench
+# The packages that take longest begin first, so that none of them runs alone at the end. Those that measure run in test-more.
+SLOWEST := ./workers ./migrations/ddl/execute ./cmd/tenantry
+MEASURE := workers/bench workers/stall migrations/ddl/ddlbench
+
+# How many promises of changes of forms test-more looks at: full is all, short each in several places; a run of all tests looks at each once.
+DDL_PROMISE ?= full
 
 # How far test-s3 goes: full is every fault once and lasting, short one of each kind.
 S3_FAULTS ?= full
@@ -39,7 +43,7 @@ RACE := -race -tags pgquery_cgo -vet=off
 PARSES := ./migrations/release ./migrations/lint ./migrations/ddl
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test test-crash test-s3 chaos many stall bench bench-ddl lint fmt deps deps-test clean ci
+.PHONY: help build demo dev test test-more test-crash test-s3 chaos many stall bench bench-ddl lint fmt deps deps-test clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +58,12 @@ dev: deps build ## run a small fleet on this machine until Ctrl-C
 	bin/tenantry dev
 
 test: deps-test ## run all tests with the race detector, against private clusters
-	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -timeout 10m $(SLOWEST) ./...
+	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -timeout 10m $(SLOWEST) $$(go list ./... | grep -vF $(addprefix -e /,$(MEASURE)))
 	go run ./cmd/testpg -- go test -shuffle=on $(PARSES)
+
+test-more: deps-test ## what make test leaves out: promises of changes in all places, see DDL_PROMISE (short or full), and each measurement, small
+	DDL_PROMISE=$(DDL_PROMISE) go run ./cmd/testpg -- go test $(RACE) -shuffle=on -count=1 -timeout 60m -parallel 4 -run TestPromises ./migrations/ddl/execute
+	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -count=1 -timeout 20m $(addprefix ./,$(MEASURE))
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)
 	CRASH_MATRIX=$(CRASH_MATRIX) go run ./cmd/testpg -- go test $(RACE) -count=1 -timeout 60m -p 1 ./workers/crash/...

@@ -102,8 +102,8 @@ line" integer);
 	}
 }
 
-// manyTables is how many the fixture of that name has: MANY_TABLES, or 500.
-func manyTables() string { return cmp.Or(os.Getenv("MANY_TABLES"), "500") }
+// manyTables is how many the fixture of that name has: MANY_TABLES, or 150.
+func manyTables() string { return cmp.Or(os.Getenv("MANY_TABLES"), "150") }
 
 // TestBackupRoundTrip: what comes back is what was there, for pg_dump as well, which is asked of both.
 func TestBackupRoundTrip(t *testing.T) {

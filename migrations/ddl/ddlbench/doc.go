@@ -1,5 +1,5 @@
 // Package ddlbench measures what the no-code builder's changes cost, and holds nothing else. make bench-ddl runs it on durable clusters and
-// 50 million rows (DDL_ROWS); among all tests it runs on few, to show that no query fails and no value is lost.
+// 50 million rows (DDL_ROWS); make test-more runs it on few, to show that no query fails and no value is lost.
 //
 //   - TestChanges: how long a tenant's application waits while each kind of change is made on a large table that it reads and writes, beside the
 //     plain SQL that does the same to an identical table under the same traffic. What the traffic wrote, and every row it did not touch, is compared

@@ -28,26 +28,47 @@ type content struct {
 	rows, only int
 	// dirty rows have what people write: nothing, the same twice, what is no number and no date.
 	dirty bool
-	// short are the cells that the short form has.
-	short func(i int, p promise, traffic string) bool
+	// once are the cells that a run of all tests has, short those of the short form, which has the former, too.
+	once, short func(i int, p promise, traffic string) bool
 }
 
 // largeRows is so many that nothing scans the table under a lock, with much to spare in the full form.
 var largeRows = func() int {
-	if fullPromises() {
+	if os.Getenv("DDL_PROMISE") == "full" {
 		return 100_000
 	}
 	return 15_000
 }()
 
-func fullPromises() bool { return os.Getenv("DDL_PROMISE") == "full" }
+// cells says which cells of a content are looked at, by DDL_PROMISE.
+func (on *content) cells(t *testing.T) func(i int, p promise, traffic string) bool {
+	t.Helper()
+	switch form := os.Getenv("DDL_PROMISE"); form {
+	case "":
+		return on.once
+	case "short":
+		return on.short
+	case "full":
+		return func(int, promise, string) bool { return true }
+	default:
+		require.Fail(t, "DDL_PROMISE is wrong", "%q is not short or full", form)
+		return nil
+	}
+}
 
 var contents = []*content{
-	{name: "empty", short: turn(0)},
-	{name: "one row", rows: 1, short: turn(1)},
-	{name: "one wrong row", only: 1000, dirty: true, short: turn(2)},
-	{name: "large", rows: largeRows, short: func(_ int, p promise, traffic string) bool { return p.probable && traffic == busy }},
-	{name: "large and dirty", rows: largeRows, dirty: true, short: func(i int, p promise, traffic string) bool { return p.probable && traffic == quiet && i%2 == 0 }},
+	{name: "empty", once: once(0), short: turn(0)},
+	{name: "one row", rows: 1, once: once(1), short: turn(1)},
+	{name: "one wrong row", only: 1000, dirty: true, once: once(2), short: turn(2)},
+	{name: "large", rows: largeRows, once: func(i int, p promise, traffic string) bool { return p.probable && traffic == busy && i%2 == 0 }, short: func(_ int, p promise, traffic string) bool { return p.probable && traffic == busy }},
+	{name: "large and dirty", rows: largeRows, dirty: true, once: func(int, promise, string) bool { return false }, short: func(i int, p promise, traffic string) bool { return p.probable && traffic == quiet && i%2 == 0 }},
+}
+
+// once has the small contents take turns: every promise is looked at on one of them, every other one under traffic.
+func once(of int) func(i int, p promise, traffic string) bool {
+	return func(i int, _ promise, traffic string) bool {
+		return i%3 == of && (i/3%2 == 0 && traffic == quiet || i/3%2 == 1 && traffic == busy)
+	}
 }
 
 // turn has the small contents take turns: every promise is looked at on one of them, and every third one under traffic on another.

@@ -173,11 +173,10 @@ func TestEveryOperationHasAPromise(t *testing.T) {
 // TestPromises makes every operation on every content under every traffic: each keeps its promise, or is refused clearly with everything as
 // it was; no query of the application fails but one that the operation is there to refuse, and nothing that it has written is lost.
 //
-// DDL_PROMISE=full is all cells; a part of them is those of a content, an operation or a traffic: -run 'TestPromises/large/set_unique'. The short form has
-// all operations on small tables, and some on large ones.
+// DDL_PROMISE=full is all cells; a part of them is those of a content, an operation or a traffic: -run 'TestPromises/on/large/set_unique'. The short form
+// has all operations on small tables, with and without traffic, and some on large ones; without DDL_PROMISE every operation has a cell on a small one.
 func TestPromises(t *testing.T) {
 	t.Parallel()
-	full := fullPromises()
 	results := &outcomes{list: map[string]map[string]string{}}
 	t.Run("on", func(t *testing.T) {
 		twins := make(chan *twin, runtime.GOMAXPROCS(0)+1)
@@ -187,10 +186,10 @@ func TestPromises(t *testing.T) {
 		for _, on := range contents {
 			t.Run(on.name, func(t *testing.T) {
 				t.Parallel()
-				template := on.prepare(t)
+				template, chosen := on.prepare(t), on.cells(t)
 				for i, p := range promises {
 					for _, traffic := range []string{quiet, busy, rude} {
-						if (traffic == rude && p.bad == nil) || (!full && !on.short(i, p, traffic)) {
+						if traffic == rude && p.bad == nil || !chosen(i, p, traffic) {
 							continue
 						}
 						t.Run(p.name+"/"+traffic, func(t *testing.T) {
