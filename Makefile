@@ -39,7 +39,7 @@ BENCH_CMD ?= env TENANTRY_BENCH=full go test -v -count=1 -timeout 60m -run TestB
 # Under the race detector the tests of each package would compile the WebAssembly of libpg_query anew, 10 s each time. They parse with the same C code, compiled
 # natively; what the program itself has is what the suites without the detector parse with, and the tests of the packages that parse once more.
 # Vetting is a step of its own, of CI and of `make lint`.
-RACE := -race -tags pgquery_cgo -vet=off
+RACE := -race -tags pgquery_cgo -vet=off -ldflags=-w
 PARSES := ./migrations/release ./migrations/lint ./migrations/ddl
 
 .DEFAULT_GOAL := help
@@ -59,10 +59,11 @@ dev: deps build ## run a small fleet on this machine until Ctrl-C
 
 test: deps-test ## run all tests with the race detector, against private clusters
 	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -timeout 10m $(SLOWEST) $$(go list ./... | grep -vF $(addprefix -e /,$(MEASURE)))
-	go run ./cmd/testpg -- go test -shuffle=on $(PARSES)
+	go run ./cmd/testpg -- go test -vet=off -ldflags=-w -shuffle=on $(PARSES)
 
-test-more: deps-test ## what make test leaves out: promises of changes in all places, see DDL_PROMISE (short or full), and each measurement, small
+test-more: deps-test ## what make test leaves out: changes of forms in all places, see DDL_PROMISE (short or full), all round trips, measurements on little
 	DDL_PROMISE=$(DDL_PROMISE) go run ./cmd/testpg -- go test $(RACE) -shuffle=on -count=1 -timeout 60m -parallel 4 -run TestPromises ./migrations/ddl/execute
+	ROUND_TRIPS=all go run ./cmd/testpg -- go test $(RACE) -shuffle=on -count=1 -timeout 20m -run RoundTrip ./workers
 	go run ./cmd/testpg -- go test $(RACE) -shuffle=on -count=1 -timeout 20m $(addprefix ./,$(MEASURE))
 
 test-crash: deps-test ## kill workers and servers at every step, see CRASH_MATRIX (short or full)

@@ -102,6 +102,26 @@ line" integer);
 	}
 }
 
+// someFixtures are the fixtures that a run of all tests has where each takes long; with ROUND_TRIPS=all, as in make test-more, these are all.
+func someFixtures(t *testing.T) []fixture {
+	t.Helper()
+	switch form := os.Getenv("ROUND_TRIPS"); form {
+	case "":
+		var some []fixture
+		for i, fix := range fixtures() {
+			if i%3 == 1 {
+				some = append(some, fix)
+			}
+		}
+		return some
+	case "all":
+		return fixtures()
+	default:
+		require.Fail(t, "ROUND_TRIPS is wrong", "%q is not all", form)
+		return nil
+	}
+}
+
 // manyTables is how many the fixture of that name has: MANY_TABLES, or 150.
 func manyTables() string { return cmp.Or(os.Getenv("MANY_TABLES"), "150") }
 

@@ -96,7 +96,7 @@ func TestExportRoundTrip(t *testing.T) {
 	f := fleettest.New(t)
 	f.Node(t, "n1")
 	f.Worker(t)
-	for i, fix := range fixtures() {
+	for i, fix := range someFixtures(t) {
 		t.Run(fix.name, func(t *testing.T) {
 			t.Parallel()
 			slug := fmt.Sprintf("fix-%d", i)

@@ -163,7 +163,7 @@ func TestRestoreTablesRoundTrip(t *testing.T) {
 	f.Worker(t)
 	_, err := f.Pool.Exec(t.Context(), `UPDATE tenantry.settings SET value = '0' WHERE key = 'verify_at_once'`)
 	require.NoError(t, err)
-	for i, fix := range fixtures() {
+	for i, fix := range someFixtures(t) {
 		t.Run(fix.name, func(t *testing.T) {
 			t.Parallel()
 			slug := fmt.Sprintf("fix-%d", i)
