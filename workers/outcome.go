@@ -84,6 +84,7 @@ func refuse(message, hint string) error { return &refusal{message: message, hint
 //	an administrator's session is in the way     wait
 //	transient (SQLSTATE classes of apply, the    retry; after the last attempt parked, or failed where it never parks
 //	store of backups, a server that went away,
+//	a change of forms that is half done,
 //	a lost node in a swap that has begun, or
 //	where the next attempt takes another one)
 //	anything else                                failed where the kind fails cleanly, else parked
@@ -162,7 +163,9 @@ func transient(err, cause error) bool {
 	if swapBegun(err) || errors.Is(err, tenants.ErrNodeLost) {
 		return true
 	}
-	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
+	_, unfinished := errors.AsType[*execute.UnfinishedError](err)
+	_, halfUndone := errors.AsType[*execute.HalfUndoneError](err)
+	if unfinished || halfUndone {
 		return true
 	}
 	if store, is := errors.AsType[*backup.StoreError](err); is {

@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avenit/tenantry/migrations/ddl/execute"
 	"github.com/avenit/tenantry/migrations/gentle"
 	"github.com/avenit/tenantry/tenants"
 	"github.com/avenit/tenantry/tenants/poolcache"
@@ -89,6 +90,8 @@ func TestFate(t *testing.T) {
 		{"the node's breaker is open", &poolcache.OpenError{Tenant: "t", Err: &poolcache.NodeDownError{Node: "n1"}}, nil, last, outcomeWait, outcomeWait},
 		{"the node's budget is used up", &poolcache.BudgetError{Node: "n1"}, nil, last, outcomeWait, outcomeWait},
 		{"a node is lost, in the middle of a swap", &swapBegunError{fmt.Errorf("node n1: %w", tenants.ErrNodeLost)}, nil, fresh, outcomeRetry, outcomeRetry},
+		{"a change of forms is half undone", fmt.Errorf("take the change back: %w", &execute.HalfUndoneError{Err: state("23514")}), nil, fresh, outcomeRetry, outcomeRetry},
+		{"a change of forms is half undone, for the last time", &execute.HalfUndoneError{Err: state("23514")}, nil, last, outcomeParked, outcomeParked},
 		{"deadlock", state("40P01"), nil, fresh, outcomeRetry, outcomeRetry},
 		{"serialization", fmt.Errorf("x: %w", state("40001")), nil, fresh, outcomeRetry, outcomeRetry},
 		{"session ended by an administrator", state("57P01"), nil, fresh, outcomeRetry, outcomeRetry},

@@ -153,6 +153,10 @@ func dropConstraint(table, constraint string) string {
 	return "ALTER TABLE " + data(table) + " DROP CONSTRAINT " + ident(constraint)
 }
 
+func dropIfThere(table, constraint string) string {
+	return "ALTER TABLE " + data(table) + " DROP CONSTRAINT IF EXISTS " + ident(constraint)
+}
+
 // refer binds a field to the form that it points at: first an index, or deleting there would read all rows here.
 func (b *builder) refer(form *Form, field *Field) {
 	target := b.target(field)

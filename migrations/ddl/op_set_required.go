@@ -101,9 +101,13 @@ func (b *builder) requireColumn(form *Form, column string, between func()) {
 		return
 	}
 	proof := ofProof.of(column)
-	b.tx(Prepare, form.Table, []string{dropConstraint(form.Table, proof)},
+	b.tx(Prepare, form.Table, []string{dropIfThere(form.Table, proof)},
 		fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", table, ident(proof), ident(column)))
+	filled := len(b.steps)
 	between()
+	for i := range b.steps[filled:] {
+		b.steps[filled+i].Undo = []string{dropIfThere(form.Table, proof)} // or the rows could not be emptied again
+	}
 	b.validate(form.Table, proof)
 	// Two statements: in one, PostgreSQL drops the proof first and scans.
 	b.commit(form.Table, notNull, dropConstraint(form.Table, proof))

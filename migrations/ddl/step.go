@@ -54,7 +54,7 @@ type Step struct {
 	Lock string `json:"lock"`
 	// SQL is what runs. A fill has one statement with parameters: the key behind which to go on, and how many rows.
 	SQL []string `json:"sql"`
-	// Undo brings back what was before, in one transaction.
+	// Undo brings back what was before, in one transaction; that of a fill comes before Unfill, and may run more than once.
 	Undo []string `json:"undo,omitempty"`
 	// Index is the physical name of the index that is built or dropped.
 	Index string `json:"index,omitempty"`

@@ -47,7 +47,7 @@ type session struct {
 // through a pooler that shares sessions, and not be used by anyone else meanwhile.
 //
 // Typed errors: [ddl.Problems] and [ErrOutdated], and nothing was changed; [*UndoneError], and everything was taken back;
-// [ErrPaused]; [*UnfinishedError]; [*gentle.BlockedError], [*gentle.LockedError], [gentle.ErrOutcomeUnknown]. [gentle.Classify] tells which are worth
+// [ErrPaused]; [*UnfinishedError], [*HalfUndoneError]; [*gentle.BlockedError], [*gentle.LockedError], [gentle.ErrOutcomeUnknown]. [gentle.Classify] tells which are worth
 // another call.
 func Apply(ctx context.Context, conn *pgx.Conn, change ddl.Change, opts Options) (Result, error) {
 	opts = opts.withDefaults()
@@ -310,6 +310,17 @@ func (s *session) runAtOnce(ctx context.Context, plan *ddl.Plan, insert []gentle
 	s.opts.Crash(PointCommitted)
 	s.opts.Crash(PointDone)
 	return nil
+}
+
+// pauseAsked reports whether a person wants the change to stop. What takes it back does not: nobody could do anything with half of it.
+func (s *session) pauseAsked() bool { return s.change.state != stateUndoing && s.opts.Pause() }
+
+// title is what a step is called while it is done, or undone.
+func (s *session) title(step ddl.Step) string {
+	if s.change.state == stateUndoing {
+		return "undo: " + step.Title()
+	}
+	return step.Title()
 }
 
 func rest(ctx context.Context, d time.Duration) error {

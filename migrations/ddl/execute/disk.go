@@ -74,7 +74,10 @@ func (s *session) awaitDisk(ctx context.Context, step ddl.Step, last time.Durati
 			return nil
 		}
 		if waited >= diskTold {
-			s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), fmt.Sprintf("%s: waits for the disk, a commit takes %s", step.Title(), took.Round(time.Millisecond)))
+			s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), fmt.Sprintf("%s: waits for the disk, a commit takes %s", s.title(step), took.Round(time.Millisecond)))
+		}
+		if s.pauseAsked() {
+			return ErrPaused
 		}
 		if err := rest(ctx, max(diskLook, took)); err != nil {
 			return fmt.Errorf("wait for the disk: %w", err)

@@ -73,6 +73,15 @@ func TestDiskIsAwaited(t *testing.T) {
 	require.Less(t, took, diskPatience+2*time.Second)
 	require.Equal(t, "fill rows of d_0001: waits for the disk, a commit takes 600ms", told)
 
+	s.opts.Pause = func() bool { return true }
+	looks, takes = 0, []time.Duration{600 * ms}
+	require.ErrorIs(t, s.awaitDisk(t.Context(), step, 900*ms), ErrPaused, "a person can stop it meanwhile")
+	require.Equal(t, 1, looks)
+	s.change.state = stateUndoing
+	wait(900*ms, 600*ms, ms)
+	require.Equal(t, 2, looks, "what takes a change back goes on")
+	looks, takes = 0, []time.Duration{600 * ms}
+
 	ctx, cancel := context.WithTimeout(t.Context(), 100*ms)
 	defer cancel()
 	require.ErrorIs(t, s.awaitDisk(ctx, step, 0), context.DeadlineExceeded)

@@ -45,3 +45,14 @@ func (e *UnfinishedError) Error() string {
 
 // Unwrap returns Err.
 func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// HalfUndoneError says that a change is being taken back, and that this failed at one step. Apply and Undo go on with it.
+type HalfUndoneError struct{ Err error }
+
+// Error says what is left.
+func (e *HalfUndoneError) Error() string {
+	return fmt.Sprintf("the change is being taken back, and that is not at its end: %v", e.Err)
+}
+
+// Unwrap returns Err.
+func (e *HalfUndoneError) Unwrap() error { return e.Err }

@@ -123,8 +123,8 @@ func (s *session) awaitReplicas(ctx context.Context, step ddl.Step) error {
 			begun = now
 			continue
 		}
-		s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), fmt.Sprintf("%s: waits for replica %s, %s behind", step.Title(), replica.Name, behind.Round(time.Second)))
-		if s.opts.Pause() {
+		s.opts.Progress(s.change.rows, max(step.Rows, s.change.rows), fmt.Sprintf("%s: waits for replica %s, %s behind", s.title(step), replica.Name, behind.Round(time.Second)))
+		if s.pauseAsked() {
 			return ErrPaused
 		}
 		if err := rest(ctx, lagLook); err != nil {

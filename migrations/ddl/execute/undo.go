@@ -60,29 +60,35 @@ func (s *session) undo(ctx context.Context, cause error) error {
 	return why
 }
 
-// takeBack undoes the change's steps, the last one first, and gives the reason. cause is nil when an earlier call has written it.
+// takeBack undoes the change's steps, the last one first, and gives the reason. cause is nil when an earlier call has written it. What fails in it leaves
+// something half done, whatever the server says of it.
 func (s *session) takeBack(ctx context.Context, cause error) (*UndoneError, error) {
 	why, err := s.beginUndo(ctx, cause)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.undoSteps(ctx); err != nil {
+		return nil, &HalfUndoneError{Err: err}
+	}
+	s.opts.Crash(PointUndone)
+	return why, nil
+}
+
+func (s *session) undoSteps(ctx context.Context) error {
 	steps := s.change.plan.Steps
 	// The step that ran may have done a part of its work; a transaction never has.
 	for i := min(s.change.step, len(steps)-1); i >= 0; i-- {
 		begun := i < s.change.step || steps[i].Kind != ddl.StepTx
 		if begun {
-			s.opts.Progress(0, 0, "undo: "+steps[i].Title())
+			s.opts.Progress(0, 0, s.title(steps[i]))
 			if err := s.undoStep(ctx, i, steps[i]); err != nil {
-				return nil, fmt.Errorf("undo %s: %w", steps[i].Title(), err)
+				return fmt.Errorf("undo %s: %w", steps[i].Title(), err)
 			}
 			s.opts.Crash(PointUndoStep)
 		}
 	}
-	if _, err := s.Do(ctx, "record that the change was undone", gentle.Command{SQL: undoneSQL, Args: []string{s.opts.OperationID}}); err != nil {
-		return nil, err
-	}
-	s.opts.Crash(PointUndone)
-	return why, nil
+	_, err := s.Do(ctx, "record that the change was undone", gentle.Command{SQL: undoneSQL, Args: []string{s.opts.OperationID}})
+	return err
 }
 
 func (s *session) beginUndo(ctx context.Context, cause error) (*UndoneError, error) {
@@ -128,6 +134,11 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 			}
 		}
 	case step.Kind == ddl.StepFill && step.Unfill != "":
+		if len(step.Undo) > 0 {
+			if _, err := s.transactSQL(ctx, step.Undo, statementTimeout, nil); err != nil {
+				return err
+			}
+		}
 		if err := s.unfill(ctx, i, step); err != nil {
 			return err
 		}
@@ -142,6 +153,9 @@ func (s *session) undoStep(ctx context.Context, i int, step ddl.Step) error {
 // unfill empties the rows again that a fill has filled, those that have not been given another value meanwhile.
 func (s *session) unfill(ctx context.Context, i int, step ddl.Step) error {
 	for {
+		if err := s.awaitReplicas(ctx, step); err != nil {
+			return err
+		}
 		if err := s.awaitDisk(ctx, step, 0); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ SELECT count(*), (
 FROM "form_data"."d_0003" AS t
 WHERE (t."f_0004") IS NULL;
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
---   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_0004"
+--   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT IF EXISTS "n_0004"
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "n_0004" CHECK ("f_0004" IS NOT NULL) NOT VALID;
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "n_0004";
@@ -69,9 +69,10 @@ WITH upto AS MATERIALIZED (
 )
 SELECT (SELECT id FROM upto), (SELECT n FROM upto), (SELECT count(*) FROM changed), (SELECT array_agg(id) FROM changed);
 -- step 2: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
---   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "n_0006"
+--   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT IF EXISTS "n_0006"
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "n_0006" CHECK ("f_0006" IS NOT NULL) NOT VALID;
 -- step 3: prepare, fill, locks of the rows of one batch at a time, for about 100 ms; reading goes on
+--   undo: ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT IF EXISTS "n_0006"
 --   unfill: UPDATE "form_data"."d_0003" AS t SET "f_0006" = NULL WHERE t.id = ANY ($1::bigint[]) AND t."f_0006" = 'none'::text
 WITH upto AS MATERIALIZED (
   SELECT max(id) AS id, count(*) AS n
