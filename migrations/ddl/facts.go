@@ -40,8 +40,6 @@ type Column struct {
 // View is a view of ours.
 type View struct {
 	Columns []string `json:"columns"`
-	// Dependents are views and functions of others that are built on it.
-	Dependents []string `json:"dependents"`
 }
 
 // smallBytes is how large a table may be so that a scan of it, a plain index or a rewrite takes some milliseconds at most:

@@ -20,7 +20,8 @@ type rebuild struct {
 	indexes []*Index
 	// carry and clear are the triggers that bring over what is written while rows are copied, and that the old table is emptied; both run carry's function.
 	carry, clear string
-	// own are the form's references, referring what refers to the form from other tables.
+	// own are the form's references, referring what refers to the form from other tables. The new table has neither before the swap: the triggers write it row by
+	// row, and a foreign key of its own would refuse what the old table's allows once all rows of a statement are there, such as a parent behind its child.
 	own, referring []link
 	// view is the form's, nil for one that is not as it should be, or not there: that is made anew. Else it stays, with what others have built on it and
 	// given to it, and reads the new table.
@@ -69,19 +70,13 @@ func (r *rebuild) reference(of *Form, field *Field) {
 		return
 	}
 	l := link{schema: of.schema(), table: of.Table, constraint: field.Constraint, target: target}
+	l.definition = foreignKeyTo(field, ident(target.schema(), target.Table))
 	switch {
-	case of == r.form && target == r.form:
-		l.definition = foreignKeyTo(field, r.table())
 	case of == r.form:
-		l.definition = foreignKeyTo(field, ident(target.schema(), target.Table))
+		r.own = append(r.own, l)
 	case target == r.form:
-		l.definition = foreignKeyTo(field, data(r.form.Table))
 		r.referring = append(r.referring, l)
-		return
-	default:
-		return
 	}
-	r.own = append(r.own, l)
 }
 
 // join finds the ends of a many-to-many field that are at the form. PostgreSQL has named their constraints.
@@ -165,9 +160,6 @@ func (r *rebuild) atOnce() {
 			r.commit("CREATE INDEX " + r.indexOn(index))
 		}
 	}
-	for _, l := range r.own {
-		constraints = append(constraints, "ADD "+l.definition)
-	}
 	if len(constraints) > 0 {
 		r.commit("ALTER TABLE " + r.table() + " " + strings.Join(constraints, ", "))
 	}
@@ -183,9 +175,6 @@ func (r *rebuild) beside() {
 		r.index(index)
 	}
 	r.analyze()
-	for _, l := range r.own {
-		r.refer(l)
-	}
 	r.lookAgain()
 	r.hold()
 	r.swap()
@@ -226,13 +215,4 @@ func (r *rebuild) index(index *Index) {
 // analyze has the planner know the new table before anybody asks it.
 func (r *rebuild) analyze() {
 	r.step(Step{Kind: StepAnalyze, Lock: lockValidate, SQL: []string{"ANALYZE " + r.table()}}, scanRate)
-}
-
-// refer binds the new table to a form that it refers to.
-func (r *rebuild) refer(l link) {
-	r.step(Step{
-		Kind: StepTx, Lock: lockShareRow, alone: true, SQL: []string{"ALTER TABLE " + r.table() + " ADD " + l.definition + " NOT VALID"},
-		Undo: []string{"ALTER TABLE " + r.table() + " DROP CONSTRAINT " + ident(l.constraint)},
-	}, 0)
-	r.step(Step{Kind: StepValidate, Lock: lockValidate, SQL: []string{"ALTER TABLE " + r.table() + " VALIDATE CONSTRAINT " + ident(l.constraint)}}, scanRate)
 }

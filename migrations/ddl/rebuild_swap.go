@@ -2,6 +2,7 @@ package ddl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func (r *rebuild) swap() {
 	r.commit("ALTER SEQUENCE "+r.sequence(DataSchema)+" NO CYCLE",
 		fmt.Sprintf("DO $ids$ BEGIN PERFORM setval(%s, k.last_value, k.is_called) FROM %s AS k; END $ids$", literal(r.sequence(TrashSchema)), r.sequence(DataSchema)))
 	if r.view != nil {
-		r.commit("CREATE OR REPLACE VIEW " + ident(ViewSchema, r.view.name) + " AS " + r.view.query())
+		r.commit(r.b.remakeOf(r.form, *r.view, *r.view).replace(r.view.replacement())...)
 	}
 	r.commit("DROP TABLE " + data(r.form.Table))
 	if r.carry != "" {
@@ -40,14 +41,15 @@ func (r *rebuild) swap() {
 		r.adopt()
 	}
 	r.sync()
+	links := slices.Concat(r.own, r.referring)
 	small := func(l link) bool { return r.b.small(l.table) }
-	r.each(r.referring, func(l link) string {
+	r.each(links, func(l link) string {
 		if small(l) {
 			return "ADD " + l.definition
 		}
 		return "ADD " + l.definition + " NOT VALID"
 	})
-	for _, l := range r.referring {
+	for _, l := range links {
 		if !small(l) {
 			r.validate(l)
 		}
@@ -90,7 +92,7 @@ func (r *rebuild) sync() {
 	}
 }
 
-// validate has the rows of a large table checked that refers to the form. They are right: the old constraint has seen to that.
+// validate has the rows of a large table checked that refers to the form, or of the form itself. They are right: the old constraint has seen to that.
 func (r *rebuild) validate(l link) {
 	rows := r.b.rows(l.table)
 	r.b.steps = append(r.b.steps, Step{

@@ -18,13 +18,13 @@ type viewColumn struct {
 }
 
 // views brings the views of the touched forms in step. A view that only gets another name, other names of columns, or
-// columns behind those it has, stays the same view: what others have built on it goes on. Any other is made anew.
+// columns behind those it has, stays the same view: what others have built on it goes on. Any other is made anew, with what they have given to it.
 //
 // First what must go is dropped, then views are renamed, then made: so forms may trade their names.
 func (b *builder) views() {
 	b.op = -1
 	b.nameViews()
-	var drops, renames, creates []string
+	var drops, renames, creates, gives []string
 	for _, form := range b.reg.Forms {
 		if !b.touched[form.Key] {
 			continue
@@ -35,25 +35,30 @@ func (b *builder) views() {
 		case kept:
 			r, c := before.become(*after)
 			renames, creates = append(renames, r...), append(creates, c...)
-		default:
-			if before != nil {
-				drops = append(drops, b.dropView(form.Key, before.name)...)
+			if len(after.columns) > len(before.columns) {
+				again := b.remakeOf(form, *after, *after)
+				creates = append(creates, again.replace(after.replacement())...)
 			}
-			if after != nil {
-				creates = append(creates, "CREATE VIEW "+ident(ViewSchema, after.name)+" AS "+after.query())
-			}
+		case before != nil && after != nil:
+			again := b.remakeOf(form, *before, *after)
+			drops = append(append(drops, again.keep()...), b.dropView(form.Key, again)...)
+			creates, gives = append(creates, after.creation()), append(gives, again.give())
+		case before != nil:
+			drops = append(drops, b.dropView(form.Key, goingOf(*before))...)
+		case after != nil:
+			creates = append(creates, after.creation())
 		}
 	}
 	for _, key := range b.gone {
 		if before := b.viewBefore(key); before != nil {
-			drops = append(drops, b.dropView(key, before.name)...)
+			drops = append(drops, b.dropView(key, goingOf(*before))...)
 		}
 	}
 	// Before everything else: nothing waits for a view's readers while it holds a table.
 	if len(drops) > 0 {
 		b.first = append(b.first, drops...)
 	}
-	if rest := append(renames, creates...); len(rest) > 0 {
+	if rest := slices.Concat(renames, creates, gives); len(rest) > 0 {
 		b.commit("", rest...)
 	}
 }
@@ -141,33 +146,36 @@ func (b *builder) keeps(before, after view) bool {
 	return true
 }
 
-// become gives the statements that make one view of another that it keeps.
-func (v view) become(after view) (renames, replaces []string) {
+// become gives the statements that make one view of another that it keeps, but for columns that come behind.
+func (v view) become(after view) (renames, columns []string) {
 	if v.name != after.name {
 		renames = append(renames, "ALTER VIEW "+ident(ViewSchema, v.name)+" RENAME TO "+ident(after.name))
 	}
 	name := ident(ViewSchema, after.name)
 	for i, column := range v.columns {
 		if column.name != after.columns[i].name {
-			replaces = append(replaces, "ALTER VIEW "+name+" RENAME COLUMN "+ident(column.name)+" TO "+ident(after.columns[i].name))
+			columns = append(columns, "ALTER VIEW "+name+" RENAME COLUMN "+ident(column.name)+" TO "+ident(after.columns[i].name))
 		}
 	}
-	if len(after.columns) > len(v.columns) {
-		replaces = append(replaces, "CREATE OR REPLACE VIEW "+name+" AS "+after.query())
-	}
-	return renames, replaces
+	return renames, columns
 }
 
-// dropView drops one that nobody has built on.
-func (b *builder) dropView(form, name string) []string {
-	if others := b.facts.Views[name].Dependents; len(others) > 0 {
-		b.problems = append(b.problems, Problem{
-			Path:    at(b.by[form]),
-			Message: fmt.Sprintf("view %s must be made anew, and %s is built on it", ident(ViewSchema, name), strings.Join(others, ", ")),
-			Fix:     "drop that, make the change, and create it again; or let it read the form's table",
-		})
-	}
-	return []string{"DROP VIEW " + ident(ViewSchema, name)}
+func (v view) creation() string {
+	return "CREATE VIEW " + ident(ViewSchema, v.name) + " AS " + v.query()
+}
+
+func (v view) replacement() string {
+	return "CREATE OR REPLACE VIEW " + ident(ViewSchema, v.name) + " AS " + v.query()
+}
+
+// dropView drops one, unless others have built on it.
+func (b *builder) dropView(form string, v remake) []string {
+	b.probes = append(b.probes, Probe{
+		Operation: b.by[form], Table: b.original.Form(form).Table, Named: true, Message: "%s" + lostWith(v.before),
+		Fix: "take that away, make the change, and put it on the new view; what reads the form's table is not in the way",
+		SQL: "SELECT count(*), array_agg(l.example ORDER BY l.example) FROM (" + v.lost() + ") AS l",
+	})
+	return []string{"DROP VIEW " + v.before}
 }
 
 func viewOf(form *Form) view {

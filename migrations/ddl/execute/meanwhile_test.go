@@ -3,6 +3,7 @@ package execute_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,6 +83,72 @@ func TestRowsThatComeMeanwhile(t *testing.T) {
 			_, err = tn.try(t, z.operation, opts)
 			require.Error(t, err)
 			require.Equal(t, before, tn.registry(t))
+		})
+	}
+}
+
+// TestUndoneBesideOthers: what others have done to rows, or to what a change has made, does not keep it from being taken back: it is, or another call does it.
+func TestUndoneBesideOthers(t *testing.T) {
+	t.Parallel()
+	for name, z := range map[string]struct {
+		operation string
+		point     string
+		pass      int
+		meanwhile string // somebody's statement then; the change is cancelled at its next step after it
+		mend      string // without which it cannot be undone; "" for nothing
+	}{
+		"a row that the second fill has filled": {`{"op": "set_required", "form": "p", "field": "due", "value": "none"}`, execute.PointStepDone, 1, "UPDATE {p} SET {due} = NULL WHERE id = 7", ""},
+		"a trigger that somebody has dropped": {
+			`{"op": "change_type", "form": "p", "field": "due", "type": "date"}`, execute.PointStepDone, 1,
+			"ALTER TRIGGER {s} ON {p} RENAME TO mine", "ALTER TRIGGER mine ON {p} RENAME TO {s}",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tn := large(t)
+			words := strings.NewReplacer("{p}", tn.table(t, "p"), "{due}", tn.column(t, "p", "due"))
+			trigger := ""
+			asSomebody := func(sql string) {
+				if trigger == "" {
+					trigger = one[string](t, tn.admin, "SELECT coalesce(max(tgname), '') FROM pg_trigger WHERE NOT tgisinternal")
+				}
+				run(t, tn.admin, strings.ReplaceAll(words.Replace(sql), "{s}", trigger))
+			}
+			run(t, tn.admin, words.Replace("UPDATE {p} SET {due} = NULL WHERE id % 10 = 1"))
+			before, catalog := tn.registry(t), tn.forms(t, tn.admin)
+			opts := tn.options()
+			passed, stop := 0, false
+			opts.Crash = func(point string) {
+				if point != z.point {
+					return
+				}
+				if passed++; passed == z.pass {
+					asSomebody(z.meanwhile)
+				}
+			}
+			opts.Progress = func(_, _ int64, what string) {
+				stop = passed >= z.pass && strings.HasPrefix(what, "check") || z.mend != "" && passed >= z.pass
+			}
+			opts.Pause = func() bool { return stop }
+			_, err := tn.try(t, z.operation, opts)
+			require.ErrorIs(t, err, execute.ErrPaused)
+			if z.mend != "" {
+				var half *execute.HalfUndoneError
+				require.ErrorAs(t, tn.undo(t, opts), &half)
+				require.ErrorAs(t, tn.undo(t, opts), &half, "and it does not get lost")
+				asSomebody(z.mend)
+			}
+			require.NoError(t, tn.undo(t, opts))
+			tidy(t, tn)
+			require.Equal(t, before, tn.registry(t))
+			require.Equal(t, catalog, tn.forms(t, tn.admin))
+			empty := 1500
+			if z.mend == "" {
+				empty++
+			}
+			require.Equal(t, empty, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE {due} IS NULL")))
+			_, err = tn.try(t, z.operation, tn.options())
+			require.NoError(t, err)
 		})
 	}
 }
@@ -202,7 +269,7 @@ func TestViewsOfOthers(t *testing.T) {
 		_, err := tn.try(t, operation, tn.options())
 		var problems ddl.Problems
 		require.ErrorAs(t, err, &problems, operation)
-		require.Contains(t, problems.Error(), "public.report is built on it")
+		require.Contains(t, problems.Error(), `public.report, lost with view "form_views"."People"`)
 	}
 	require.Equal(t, before, tn.registry(t))
 	require.Equal(t, catalog, tn.forms(t, tn.admin))

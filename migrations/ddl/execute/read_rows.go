@@ -143,7 +143,7 @@ func parseFacts(rows [][][]byte, facts *ddl.Facts) error {
 	}
 	view := func(name string) *ddl.View {
 		if views[name] == nil {
-			views[name] = &ddl.View{Dependents: []string{}}
+			views[name] = &ddl.View{}
 		}
 		return views[name]
 	}
@@ -169,8 +169,6 @@ func parseFacts(rows [][][]byte, facts *ddl.Facts) error {
 				places[of] = map[string]int64{}
 			}
 			places[of][name] = n
-		case "dependent":
-			view(of).Dependents = append(view(of).Dependents, name)
 		}
 		if r.err != nil {
 			return fmt.Errorf("%s %s of %s: %w", what, name, of, r.err)
@@ -183,7 +181,6 @@ func parseFacts(rows [][][]byte, facts *ddl.Facts) error {
 	for name, v := range views {
 		at := places[name]
 		slices.SortFunc(v.Columns, func(a, b string) int { return cmp.Compare(at[a], at[b]) })
-		slices.Sort(v.Dependents)
 		facts.Views[name] = *v
 	}
 	return nil

@@ -83,12 +83,4 @@ UNION ALL
 SELECT 'view column', v.relname, a.attname, NULL, NULL, a.attnum, NULL, NULL
 FROM views v
 JOIN pg_attribute a ON a.attrelid = v.oid
-WHERE v.detailed AND a.attnum > 0
-UNION ALL
-SELECT DISTINCT 'dependent', v.relname, format('%I.%I', n.nspname, c.relname), NULL, NULL::boolean, NULL::integer, NULL::float4, NULL::bigint
-FROM views v
-JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = v.oid AND d.classid = 'pg_rewrite'::regclass
-JOIN pg_rewrite r ON r.oid = d.objid
-JOIN pg_class c ON c.oid = r.ev_class
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE v.detailed AND c.oid <> v.oid`
+WHERE v.detailed AND a.attnum > 0`

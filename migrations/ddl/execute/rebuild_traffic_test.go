@@ -70,20 +70,21 @@ func TestRebuildSeesWhatASnapshotDoesNot(t *testing.T) {
 func TestRebuildFollowsWhatFollows(t *testing.T) {
 	t.Parallel()
 	tn := rebuilt(t, 15_000)
-	words := strings.NewReplacer("{p}", tn.table(t, "p"), "{name}", tn.column(t, "p", "name"), "{code}", tn.column(t, "p", "code"), "{boss}", tn.column(t, "p", "boss"))
-	run(t, tn.admin, words.Replace("UPDATE {p} SET {boss} = id + 10 WHERE id BETWEEN 14 AND 17"))
+	tn.apply(t, `{"op": "add_reference", "form": "p", "field": "above", "references": "p"}`)
+	words := strings.NewReplacer("{p}", tn.table(t, "p"), "{name}", tn.column(t, "p", "name"), "{code}", tn.column(t, "p", "code"), "{boss}", tn.column(t, "p", "boss"), "{above}", tn.column(t, "p", "above"))
+	run(t, tn.admin, words.Replace("UPDATE {p} SET {boss} = id + 10 WHERE id BETWEEN 14 AND 19"))
 	app := tn.connect(t, tn.app)
 	opts, done := tn.options(), map[string]bool{}
 	opts.BatchTime = time.Millisecond
 	opts.Progress = func(_, _ int64, what string) {
 		at := strings.Fields(what)[0]
-		if done[at] || at != "fill" && at != "take" {
+		if done[at] || at != "fill" && at != "take" && at != "look" {
 			return
 		}
 		done[at] = true
 		_, err := execute.Plan(t.Context(), tn.connect(t, tn.migrator), change(t, `{"op": "add_field", "form": "p", "field": "more", "type": "integer"}`))
 		require.NoError(t, err, "there are two tables of that name, and one of them is the form's")
-		first := map[string]int{"fill": 14, "take": 16}[at]
+		first := map[string]int{"fill": 14, "take": 16, "look": 18}[at]
 		for i, sql := range []string{ // the reference is emptied when the row that it points at is deleted, by a statement of the server's own
 			"WITH gone AS (DELETE FROM {p} WHERE id = %d RETURNING id) UPDATE {p} SET {name} = 'said' WHERE id = %d AND EXISTS (SELECT FROM gone)",
 			"WITH said AS (UPDATE {p} SET {name} = 'said' WHERE id = %[2]d RETURNING id) DELETE FROM {p} WHERE id = %[1]d AND EXISTS (SELECT FROM said)",
@@ -92,11 +93,15 @@ func TestRebuildFollowsWhatFollows(t *testing.T) {
 		}
 		run(t, app, words.Replace("UPDATE {p} SET id = -id, {code} = -{code} WHERE id BETWEEN 50 AND 60; UPDATE {p} SET id = -id WHERE id BETWEEN -60 AND -50"))
 		run(t, app, words.Replace("WITH gone AS (DELETE FROM {p} WHERE id = 61 RETURNING *) INSERT INTO {p} (id, {name}) SELECT id, 'again' FROM gone"))
+		// One statement may put a row before the one that it refers to, and delete it behind that.
+		run(t, app, fmt.Sprintf(words.Replace("INSERT INTO {p} (id, {above}) VALUES (%[1]d01, %[1]d02), (%[1]d02, NULL), (%[1]d03, NULL), (%[1]d04, %[1]d03)"), first*1000))
+		run(t, app, fmt.Sprintf(words.Replace("DELETE FROM {p} WHERE id IN (%[1]d03, %[1]d04)"), first*1000))
 	}
 	_, err := tn.try(t, rebuildP, opts)
 	require.NoError(t, err)
-	require.Len(t, done, 2)
-	require.Equal(t, 4, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE {name} = 'said' AND {boss} IS NULL")))
+	require.Len(t, done, 3)
+	require.Equal(t, []string{"1400001", "1600001", "1800001"}, one[[]string](t, tn.admin, words.Replace("SELECT array_agg(id::text ORDER BY id) FROM {p} WHERE {above} IS NOT NULL")))
+	require.Equal(t, 6, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE {name} = 'said' AND {boss} IS NULL")))
 	require.Equal(t, 11, one[int](t, tn.admin, words.Replace("SELECT count(*) FROM {p} WHERE id BETWEEN 50 AND 60")))
 	require.Equal(t, "again", one[string](t, tn.admin, words.Replace("SELECT {name} FROM {p} WHERE id = 61")))
 }

@@ -140,6 +140,15 @@ func (tn *tenant) try(t testing.TB, operations string, opts execute.Options) (ex
 	return execute.Apply(t.Context(), conn, change(t, operations), opts)
 }
 
+// undo takes a change back that is not at its end.
+func (tn *tenant) undo(t testing.TB, opts execute.Options) error {
+	t.Helper()
+	conn, err := pgx.ConnectConfig(t.Context(), tn.config(t, tn.migrator))
+	require.NoError(t, err)
+	defer hangUp(t, conn)
+	return execute.Undo(t.Context(), conn, opts)
+}
+
 // change reads operations, without the brackets around them.
 func change(t testing.TB, operations string) ddl.Change {
 	t.Helper()
@@ -180,6 +189,12 @@ func run(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), sql)
 	require.NoError(t, err, sql)
+}
+
+// byHand runs a statement of somebody who works on the view of form P: {v} is that, {app} and {ro} are the tenant's roles.
+func (tn *tenant) byHand(t testing.TB, sql string) {
+	t.Helper()
+	run(t, tn.admin, strings.NewReplacer("{v}", `form_views."P"`, "{app}", tn.app, "{ro}", tn.readOnly).Replace(sql))
 }
 
 // one reads one value.

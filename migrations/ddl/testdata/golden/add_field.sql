@@ -9,6 +9,12 @@
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 255) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -29,6 +35,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -39,6 +51,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -59,6 +77,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: short_text with a default, required, with an index
@@ -70,6 +94,12 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text DEFAULT 'it''s'::text 
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 255) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE INDEX "i_000y" ON "form_data"."d_0003" USING btree ("f_000w");
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -90,6 +120,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -102,6 +138,12 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE INDEX CONCURRENTLY "i_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -122,6 +164,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: long_text
@@ -130,6 +178,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -150,10 +204,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -174,6 +240,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: email, unique
@@ -186,6 +258,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE UNIQUE INDEX "u_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000y" UNIQUE USING INDEX "u_000y";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -206,6 +284,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -219,6 +303,12 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE UNIQUE INDEX CONCURRENTLY "u_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000y" UNIQUE USING INDEX "u_000y";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -239,6 +329,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: url
@@ -249,6 +345,12 @@ FROM "form_data"."d_0003" AS t;
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 2048 AND "f_000w" ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$') NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -269,6 +371,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -279,6 +387,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -299,6 +413,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: phone
@@ -309,6 +429,12 @@ FROM "form_data"."d_0003" AS t;
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 40 AND "f_000w" ~ '^[+]?[0-9][0-9 ()/.-]*$') NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -329,6 +455,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -339,6 +471,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -359,6 +497,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: file
@@ -369,6 +513,12 @@ FROM "form_data"."d_0003" AS t;
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 1024) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -389,6 +539,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -399,6 +555,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -419,6 +581,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: integer with a default
@@ -427,6 +595,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint DEFAULT '1'::bigint;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -447,10 +621,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint DEFAULT '1'::bigint;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -471,6 +657,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: decimal
@@ -479,6 +671,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(5,1);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -499,10 +697,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(5,1);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -523,6 +733,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: money
@@ -531,6 +747,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(19,4) DEFAULT '0.10'::numeric(19,4);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -551,10 +773,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(19,4) DEFAULT '0.10'::numeric(19,4);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -575,6 +809,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: boolean, required
@@ -583,6 +823,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" boolean DEFAULT false::boolean NOT NULL;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -603,10 +849,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" boolean DEFAULT false::boolean NOT NULL;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -627,6 +885,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: date
@@ -635,6 +899,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -655,10 +925,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -679,6 +961,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: date_time with a default
@@ -687,6 +975,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone DEFAULT '2026-11-27T16:00:00Z'::timestamp with time zone;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -707,10 +1001,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone DEFAULT '2026-11-27T16:00:00Z'::timestamp with time zone;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -731,6 +1037,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: time
@@ -739,6 +1051,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" time without time zone;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -759,10 +1077,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" time without time zone;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -783,6 +1113,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: select
@@ -793,6 +1129,12 @@ FROM "form_data"."d_0003" AS t;
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text DEFAULT 'k1'::text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" = ANY (ARRAY['k1', 'k2']::text[])) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -813,6 +1155,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -823,6 +1171,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" = ANY (
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -843,6 +1197,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: multi_select with an index
@@ -854,6 +1214,12 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text[];
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" <@ ARRAY['k']::text[]) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE INDEX "i_000y" ON "form_data"."d_0003" USING gin ("f_000w");
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -874,6 +1240,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -886,6 +1258,12 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE INDEX CONCURRENTLY "i_000y" ON "form_data"."d_0003" USING gin ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -906,6 +1284,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: reference, emptied
@@ -917,6 +1301,12 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
 CREATE INDEX "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") REFERENCES "form_data"."d_0001" (id) ON DELETE SET NULL NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -937,6 +1327,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: prepare, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -950,6 +1346,12 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") 
 -- step 4: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
 -- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -970,6 +1372,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: many_to_many
@@ -983,6 +1391,12 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1003,6 +1417,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   ARRAY(SELECT j.to_id FROM "form_data"."j_000w" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
@@ -1012,6 +1432,12 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1032,6 +1458,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   ARRAY(SELECT j.to_id FROM "form_data"."j_000w" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: json with a default
@@ -1040,6 +1472,12 @@ FROM "form_data"."d_0003" AS t;
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" jsonb DEFAULT '{"a":[1]}'::jsonb;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1060,10 +1498,22 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" jsonb DEFAULT '{"a":[1]}'::jsonb;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1084,6 +1534,12 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   t."f_000w" AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 
 -- case: formula
@@ -1091,6 +1547,12 @@ FROM "form_data"."d_0003" AS t;
 
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1111,9 +1573,21 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   CASE WHEN (t."f_0008"::numeric IS NULL) THEN 'free'::text ELSE (coalesce('from '::text, '') || coalesce((round((t."f_0008"::numeric / nullif(t."f_0007"::numeric, 0)), 2))::text, '')) END AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -1134,3 +1608,9 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."f_000r" AS "team",
   CASE WHEN (t."f_0008"::numeric IS NULL) THEN 'free'::text ELSE (coalesce('from '::text, '') || coalesce((round((t."f_0008"::numeric / nullif(t."f_0007"::numeric, 0)), 2))::text, '')) END AS "x"
 FROM "form_data"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';

@@ -233,10 +233,16 @@ INSERT INTO "form_trash"."d_0003" ("id", "created_at", "updated_at", "f_0004", "
 CREATE INDEX "i_000g" ON "form_trash"."d_0003" USING btree ("f_000f");
 CREATE INDEX "i_000n" ON "form_trash"."d_0003" USING btree ("f_000k");
 CREATE INDEX "i_000s" ON "form_trash"."d_0003" USING btree ("f_000r");
-ALTER TABLE "form_trash"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE ("f_000h"), ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT;
+ALTER TABLE "form_trash"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE ("f_000h");
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -256,9 +262,16 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_trash"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 DROP TABLE "form_data"."d_0003";
 ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
 CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT;
 ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
 
 -- size: large
@@ -447,12 +460,7 @@ CREATE INDEX CONCURRENTLY "i_000s" ON "form_trash"."d_0003" USING btree ("f_000r
 CREATE UNIQUE INDEX CONCURRENTLY "u_000j" ON "form_trash"."d_0003" USING btree ("f_000h");
 -- step 7: prepare, analyze, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ANALYZE "form_trash"."d_0003";
--- step 8: prepare, transaction, SHARE ROW EXCLUSIVE on both tables, for milliseconds; reading goes on
---   undo: ALTER TABLE "form_trash"."d_0003" DROP CONSTRAINT "r_000t"
-ALTER TABLE "form_trash"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
--- step 9: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
-ALTER TABLE "form_trash"."d_0003" VALIDATE CONSTRAINT "r_000t";
--- step 10: prepare, look, ACCESS SHARE; reading and writing go on
+-- step 8: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT count(*), array_agg(e.example ORDER BY e.example) FROM (
 WITH t AS MATERIALIZED (
   SELECT c.* FROM pg_class c WHERE c.oid = '"form_data"."d_0003"'::regclass
@@ -551,10 +559,10 @@ SELECT 'settings of sequence ' || 'd_0003_id_seq'
 WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
--- step 11: prepare, look, ACCESS SHARE; reading and writing go on
+-- step 9: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT CASE WHEN k.n = j.n AND k.example IS NOT DISTINCT FROM j.example THEN 0 ELSE greatest(abs(k.n - j.n), 1) END, NULL::text[]
 FROM (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_data"."d_0003" AS t) AS k, (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_trash"."d_0003" AS t) AS j;
--- step 12: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 10: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q", "form_trash"."d_0003" IN ACCESS EXCLUSIVE MODE;
 DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
@@ -657,6 +665,12 @@ WHERE NOT EXISTS (
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Projects"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
@@ -676,12 +690,21 @@ CREATE OR REPLACE VIEW "form_views"."Projects" AS SELECT
   ARRAY(SELECT j.to_id FROM "form_data"."j_000q" AS j WHERE j.from_id = t.id ORDER BY j.to_id) AS "links",
   t."f_000r" AS "team"
 FROM "form_trash"."d_0003" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0003'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 DROP TABLE "form_data"."d_0003";
 DROP FUNCTION "form_data"."m_000w"();
 ALTER TABLE "form_trash"."d_0003" SET SCHEMA "form_data";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE USING INDEX "u_000j";
 CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
+ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
 ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
+-- step 11: after, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
+ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000t";
 
 
 -- case: with what refers to it
@@ -899,11 +922,23 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0001'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Teams"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Teams"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Teams" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
   t."updated_at" AS "updated_at"
 FROM "form_trash"."d_0001" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0001'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 DROP TABLE "form_data"."d_0001";
 ALTER TABLE "form_trash"."d_0001" SET SCHEMA "form_data";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT;
@@ -1121,11 +1156,23 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+DO 'BEGIN
+  PERFORM set_config(''tenantry.d_0001'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
+      SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Teams"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
+      FROM pg_class c, unnest(c.reloptions) AS o
+      WHERE c.oid = ''"form_views"."Teams"''::regclass) AS s), true);
+END';
 CREATE OR REPLACE VIEW "form_views"."Teams" AS SELECT
   t."id" AS "id",
   t."created_at" AS "created_at",
   t."updated_at" AS "updated_at"
 FROM "form_trash"."d_0001" AS t;
+DO 'DECLARE statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(current_setting(''tenantry.d_0001'')::jsonb) LOOP
+    EXECUTE statement;
+  END LOOP;
+END';
 DROP TABLE "form_data"."d_0001";
 ALTER TABLE "form_trash"."d_0001" SET SCHEMA "form_data";
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
