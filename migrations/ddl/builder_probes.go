@@ -118,46 +118,63 @@ func (b *builder) indexable(form *Form, fields []*Field) {
 	b.note("values of %s that have more than about %d bytes together cannot be saved once there is an index over them", strings.Join(keysOf(fields), ", "), mostBytes-entry)
 }
 
-// builtOn looks for what others have built on a column of a table, or with "" on all of it: PostgreSQL lets neither go under them, nor the column take another
-// type. Not in the way are the form's view, the triggers of ours that go before, and foreign keys of forms.
-func (b *builder) builtOn(form *Form, field, table, column string, ours []string) {
+// builtOn looks for what others have built on a column of a form's table, or with "" on all of one of its tables: PostgreSQL lets neither go under them, nor the
+// column take another type. Not in the way are the form's view, its triggers, which go before or belong to other columns, and the foreign keys of forms.
+func (b *builder) builtOn(form *Form, field, table, column string) {
 	now := b.original.Form(form.Key)
 	if now == nil {
 		return // this change makes it
 	}
-	triggers := make([]string, len(ours))
-	for i, name := range ours {
-		triggers[i] = literal(name)
+	var triggers, keys []string
+	for _, f := range now.Fields {
+		for _, former := range f.Former {
+			triggers = append(triggers, literal(former.Sync))
+		}
+	}
+	for _, other := range b.original.Forms {
+		for _, f := range other.Fields {
+			switch {
+			case other != now && f.Spec.References != form.Key: // it may not have been read either
+			case f.Spec.Type == ManyToMany && f.Column != "":
+				keys = append(keys, literal(f.Column+"."+f.Column+"_from_id_fkey"), literal(f.Column+"."+f.Column+"_to_id_fkey"))
+			case f.Spec.Type == Reference && f.Constraint != "":
+				keys = append(keys, literal(other.Table+"."+f.Constraint))
+			}
+		}
 	}
 	what := "column " + column
 	if column == "" {
 		what = "table " + table
 	}
+	array := func(list []string) string { return "ARRAY[" + strings.Join(list, ", ") + "]::text[]" }
 	b.probe(Probe{
 		Field: field, Table: table, Named: true, Message: "%s: built on " + what + ", which cannot stay as it is",
 		Fix: "take that away, make the change, and put it back on what is there then",
 		SQL: strings.NewReplacer(
-			"{table}", literal(ident(now.schema(), table)), "{column}", literal(column), "{triggers}", "ARRAY["+strings.Join(triggers, ", ")+"]::text[]",
+			"{table}", literal(ident(now.schema(), table)), "{column}", literal(column), "{triggers}", array(triggers), "{keys}", array(keys),
 			"{view}", literal(now.View), "{views}", literal(ViewSchema), "{data}", literal(DataSchema), "{trash}", literal(TrashSchema),
 		).Replace(builtOnSQL),
 	})
 }
 
-// builtOnSQL goes by what PostgreSQL does. What belongs to the table, or to the column, goes with it.
+// builtOnSQL goes by what PostgreSQL does. What belongs to the table, or to the column, goes with it; of a whole table its sequence is looked at as well.
 const builtOnSQL = `SELECT count(*), array_agg(e.example ORDER BY e.example)
 FROM (
   SELECT DISTINCT CASE WHEN w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0) ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
   FROM pg_class t
   JOIN pg_type y ON y.oid = t.reltype
+  LEFT JOIN pg_depend o ON {column} = '' AND o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = t.oid AND o.deptype = 'i'
   JOIN pg_depend d ON (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
                        AND ({column} = '' OR d.refobjsubid = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = {column})))
                    OR ({column} = '' AND d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray))
+                   OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = o.objid)
   LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
   WHERE t.oid = to_regclass({table}) AND d.deptype = 'n'
     AND NOT EXISTS (SELECT FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace WHERE v.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = {views} AND v.relname = {view})
     AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY ({triggers}))
     AND NOT EXISTS (
       SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND n.nspname IN ({data}, {trash}))
-    AND NOT ({column} = '' AND EXISTS (SELECT FROM pg_depend o WHERE o.classid = d.classid AND o.objid = d.objid AND o.refobjid = t.oid AND o.deptype IN ('a', 'i')))
+      WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+        AND (k.conrelid = t.oid OR n.nspname IN ({data}, {trash}) AND c.relname || '.' || k.conname = ANY ({keys})))
+    AND NOT ({column} = '' AND EXISTS (SELECT FROM pg_depend g WHERE g.classid = d.classid AND g.objid = d.objid AND g.refobjid = t.oid AND g.deptype IN ('a', 'i')))
 ) AS e`

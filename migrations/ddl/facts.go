@@ -26,8 +26,9 @@ type Table struct {
 	Attributes int `json:"attributes"`
 	// Columns by name.
 	Columns map[string]Column `json:"columns"`
-	// Constraints and Indexes are their names.
+	// Constraints and Indexes are their names; Unchecked are constraints of which not all rows have been checked.
 	Constraints []string `json:"constraints"`
+	Unchecked   []string `json:"unchecked,omitempty"`
 	Indexes     []string `json:"indexes"`
 }
 
@@ -88,6 +89,8 @@ func (f Facts) mismatch(form *Form) string {
 			return fmt.Sprintf("column %s of field %s is of type %s and not %s", field.Column, field.Key, column.Type, field.Spec.column())
 		case column.NotNull != (field.Required && field.Dropped == nil):
 			return fmt.Sprintf("column %s of field %s has NOT NULL where it should not, or lacks it", field.Column, field.Key)
+		case slices.Contains(table.Unchecked, field.Constraint):
+			return fmt.Sprintf("the rows have not been checked for constraint %s of field %s: a change is under way, or somebody has made it anew", field.Constraint, field.Key)
 		case field.Constraint != "" && !slices.Contains(table.Constraints, field.Constraint):
 			return fmt.Sprintf("constraint %s of field %s is missing", field.Constraint, field.Key)
 		}

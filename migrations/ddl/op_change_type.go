@@ -71,7 +71,7 @@ func (o *ChangeType) plan(b *builder) {
 	case widens(from, to):
 		b.undoneBy(&ChangeType{Form: o.Form, Field: o.Field, Spec: from.asGiven()})
 		b.remade[form.Key] = true // its view reads the column, and PostgreSQL changes no type under a view
-		b.builtOn(form, "type", form.Table, field.Column, syncsOf(field))
+		b.builtOn(form, "type", form.Table, field.Column)
 		b.unsync(form, field)
 		field.Spec = to
 		b.commit(form.Table, alterColumn(form, field, "TYPE "+to.column()))

@@ -82,7 +82,7 @@ func (o *Purge) purgeForm(b *builder, form *Form) {
 	// It is out of the registry first: what is left then is nobody's.
 	for _, field := range form.Fields {
 		if field.Spec.Type == ManyToMany && field.Column != "" { // or it went with the form that it refers to
-			b.builtOn(form, "form", field.Column, "", nil)
+			b.builtOn(form, "form", field.Column, "")
 			b.tx(After, field.Column, nil, "DROP TABLE "+ident(TrashSchema, field.Column))
 		}
 		for _, former := range field.Former {
@@ -91,7 +91,7 @@ func (o *Purge) purgeForm(b *builder, form *Form) {
 			}
 		}
 	}
-	b.builtOn(form, "form", form.Table, "", nil)
+	b.builtOn(form, "form", form.Table, "")
 	b.tx(After, form.Table, nil, "DROP TABLE "+ident(TrashSchema, form.Table))
 	b.reg.Forms = slices.DeleteFunc(b.reg.Forms, func(f *Form) bool { return f == form })
 	b.gone = append(b.gone, form.Key)
@@ -112,7 +112,7 @@ func (b *builder) unreferred(form *Form) bool {
 				b.refuse("form", fmt.Sprintf("form %s, which is dropped too, refers to form %s with its field %s", other.Key, form.Key, field.Key), "purge that first, or in the same change")
 				return false
 			case field.Spec.Type == ManyToMany && field.Column != "":
-				b.builtOn(other, "form", field.Column, "", nil)
+				b.builtOn(other, "form", field.Column, "")
 				b.tx(After, field.Column, nil, "DROP TABLE "+ident(TrashSchema, field.Column))
 				field.Column = ""
 			case field.Constraint != "":
@@ -140,18 +140,16 @@ func (b *builder) purgeField(form *Form, field *Field) {
 	form.Fields = slices.DeleteFunc(form.Fields, func(f *Field) bool { return f == field })
 	switch {
 	case field.Spec.Type == ManyToMany:
-		b.builtOn(form, "field", field.Column, "", nil)
+		b.builtOn(form, "field", field.Column, "")
 		b.tx(After, field.Column, nil, "DROP TABLE "+data(field.Column))
 	case field.Spec.stored():
-		syncs := syncsOf(field)
 		b.dropFormer(form, field, time.Time{})
-		b.dropColumn(form, field.Column, syncs)
+		b.dropColumn(form, field.Column)
 	}
 }
 
-// dropColumn takes a column away; ours are the triggers that have kept it in step, which go before.
-func (b *builder) dropColumn(form *Form, column string, ours []string) {
-	b.builtOn(form, "field", form.Table, column, ours)
+func (b *builder) dropColumn(form *Form, column string) {
+	b.builtOn(form, "field", form.Table, column)
 	b.tx(After, form.Table, nil, "ALTER TABLE "+data(form.Table)+" DROP COLUMN "+ident(column))
 }
 
@@ -171,7 +169,6 @@ func (o *Purge) purgeFormer(b *builder, form *Form, field *Field) {
 
 // dropFormer drops former columns whose grace was over at a time, all of them when that is zero.
 func (b *builder) dropFormer(form *Form, field *Field, due time.Time) {
-	syncs := syncsOf(field)
 	var left []Former
 	for _, former := range field.Former {
 		if !due.IsZero() && (former.Kept || due.Before(former.PurgeAfter)) {
@@ -181,18 +178,7 @@ func (b *builder) dropFormer(form *Form, field *Field, due time.Time) {
 		if former.Sync != "" {
 			b.commit(form.Table, twin{table: form.Table, name: former.Sync}.drop()...)
 		}
-		b.dropColumn(form, former.Column, syncs)
+		b.dropColumn(form, former.Column)
 	}
 	field.Former = left
-}
-
-// syncsOf are the triggers that keep a field's former columns in step.
-func syncsOf(field *Field) []string {
-	var list []string
-	for _, former := range field.Former {
-		if former.Sync != "" {
-			list = append(list, former.Sync)
-		}
-	}
-	return list
 }

@@ -30,7 +30,7 @@ type rebuild struct {
 
 // link is a foreign key.
 type link struct {
-	schema, table, constraint string
+	schema, table, column, constraint string
 	// definition is all of it, with its name.
 	definition string
 	// target is the form that it points at.
@@ -69,7 +69,7 @@ func (r *rebuild) reference(of *Form, field *Field) {
 	if target == nil {
 		return
 	}
-	l := link{schema: of.schema(), table: of.Table, constraint: field.Constraint, target: target}
+	l := link{schema: of.schema(), table: of.Table, column: field.Column, constraint: field.Constraint, target: target}
 	l.definition = foreignKeyTo(field, ident(target.schema(), target.Table))
 	switch {
 	case of == r.form:
@@ -84,7 +84,7 @@ func (r *rebuild) join(of *Form, field *Field) {
 	end := func(column string) {
 		name := field.Column + "_" + column + "_fkey"
 		r.referring = append(r.referring, link{
-			schema: of.schema(), table: field.Column, constraint: name, target: r.form,
+			schema: of.schema(), table: field.Column, column: column, constraint: name, target: r.form,
 			definition: fmt.Sprintf("CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (id) ON DELETE CASCADE", ident(name), column, data(r.form.Table)),
 		})
 	}

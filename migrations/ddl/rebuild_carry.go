@@ -110,6 +110,17 @@ func (r *rebuild) lookAgain() {
 		r.step(Step{Kind: StepProbe, Lock: lockNone, SQL: []string{probe.SQL}, Probe: &probe}, rate)
 	}
 	look(r.strangers(), scanRate)
+	for _, l := range r.own {
+		target := ident(l.target.schema(), l.target.Table)
+		if l.target == r.form {
+			target = r.table() // both are as they will be
+		}
+		look(Probe{
+			Field: "form", Message: "%d rows refer with " + l.constraint + " to a row that is not there", Fix: "mend those rows: they were written with triggers or foreign keys switched off",
+			SQL: fmt.Sprintf("SELECT count(*), (array_agg('id ' || t.id))[:5] FROM %s AS t WHERE t.%[2]s IS NOT NULL AND NOT EXISTS (SELECT FROM %[3]s AS k WHERE k.id = t.%[2]s)",
+				r.table(), ident(l.column), target),
+		}, scanRate)
+	}
 	sum := func(table string) string {
 		return fmt.Sprintf("(SELECT count(*) AS n, sum(hash_record_extended(ROW(%s), 0)::numeric) AS example FROM %s AS t)", strings.Join(r.names("t."), ", "), table)
 	}

@@ -40,14 +40,15 @@ func goingOf(v view) remake { return remake{before: ident(ViewSchema, v.name), k
 
 // replace is a statement that replaces the view, between those that keep its options.
 func (r remake) replace(sql string) []string {
-	return []string{r.do(keepOptionsSQL), sql, r.do(giveOptionsSQL)}
+	return []string{r.hold(), r.do(keepOptionsSQL), sql, r.do(giveOptionsSQL)}
 }
 
-// keep comes before the view goes. Who is about to change it is waited for first: by a statement that changes nothing and locks the view. LOCK would lock the tables
-// that it reads as well.
-func (r remake) keep() []string {
-	return []string{"ALTER VIEW " + r.before + " OWNER TO CURRENT_USER", r.do(keepSQL)}
-}
+// keep comes before the view goes.
+func (r remake) keep() []string { return []string{r.hold(), r.do(keepSQL)} }
+
+// hold waits for whoever is about to change the view, before it is looked at. The statement changes nothing and locks the view; LOCK would lock the tables that it
+// reads as well.
+func (r remake) hold() string { return "ALTER VIEW " + r.before + " OWNER TO CURRENT_USER" }
 
 // give comes after the new view was made.
 func (r remake) give() string { return r.do(giveSQL) }

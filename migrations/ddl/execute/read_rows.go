@@ -159,6 +159,8 @@ func parseFacts(rows [][][]byte, facts *ddl.Facts) error {
 			table(of).Columns[name] = ddl.Column{Type: kind, NotNull: notNull}
 		case "constraint":
 			table(of).Constraints = append(table(of).Constraints, name)
+		case "unchecked":
+			table(of).Unchecked = append(table(of).Unchecked, name)
 		case "index":
 			table(of).Indexes = append(table(of).Indexes, name)
 		case "view":

@@ -66,10 +66,9 @@ FROM tables t
 JOIN pg_attribute a ON a.attrelid = t.oid
 WHERE a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
-SELECT 'constraint', t.relname, k.conname, NULL, NULL, NULL, NULL, NULL
+SELECT CASE WHEN k.convalidated THEN 'constraint' ELSE 'unchecked' END, t.relname, k.conname, NULL, NULL, NULL, NULL, NULL
 FROM tables t
 JOIN pg_constraint k ON k.conrelid = t.oid
-WHERE k.convalidated
 UNION ALL
 SELECT 'index', t.relname, c.relname, NULL, NULL, NULL, NULL, NULL
 FROM tables t

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -77,7 +79,7 @@ func (s *session) last() []gentle.Command {
 func (s *session) transactSQL(
 	ctx context.Context, statements []string, limit time.Duration, record []gentle.Command, behind ...gentle.Command,
 ) (kept []gentle.Reply, err error) {
-	err = s.Retry(ctx, gentle.Names(statements...), func(lockTimeout time.Duration) error {
+	err = s.Retry(ctx, gentle.Names(lockers(statements)...), func(lockTimeout time.Duration) error {
 		commands := append(s.Renew(), begin)
 		commands = append(commands, gentle.TransactionTimeouts(gentle.SharedTimeout(lockTimeout, len(statements)), limit)...)
 		for _, sql := range statements {
@@ -107,6 +109,11 @@ func (s *session) transactSQL(
 		return nil
 	})
 	return kept, err
+}
+
+// lockers are the statements that name what they lock. A block names what it looks at in the catalog, and has locked nothing that the others have not.
+func lockers(statements []string) []string {
+	return slices.DeleteFunc(slices.Clone(statements), func(sql string) bool { return strings.HasPrefix(sql, "DO ") })
 }
 
 // shortened is the beginning of a statement, for errors.

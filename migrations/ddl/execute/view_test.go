@@ -165,6 +165,8 @@ func TestWhatIsBuiltOnATable(t *testing.T) {
 	} {
 		run(t, tn.admin, sql)
 	}
+	run(t, tn.admin, fmt.Sprintf("CREATE TABLE public.counts (n bigint DEFAULT nextval('%s_id_seq'))", strings.Replace(q, "form_data", "form_trash", 1)))
+	run(t, tn.admin, "CREATE TABLE form_data.mine (q bigint CONSTRAINT to_q REFERENCES "+strings.Replace(q, "form_data", "form_trash", 1)+")")
 	for operation, built := range map[string]string{
 		`{"op": "purge", "form": "p", "field": "due", "early": true}`:                                         "reads_former",
 		`{"op": "purge", "form": "p", "field": "n", "early": true}`:                                           "reads_n",
@@ -178,11 +180,19 @@ func TestWhatIsBuiltOnATable(t *testing.T) {
 		var problems ddl.Problems
 		require.ErrorAs(t, err, &problems, operation)
 		require.ErrorContains(t, err, "view "+built, operation)
+		if built == "reads_q" {
+			require.ErrorContains(t, err, "constraint to_q on table form_data.mine, default value for column n of table counts, view reads_q: built on")
+		}
 		require.Equal(t, before, tn.registry(t), operation)
 	}
 	run(t, tn.admin, "DROP VIEW public.reads_former, public.reads_n, public.reads_cost, public.reads_links, public.reads_q")
+	run(t, tn.admin, "DROP TABLE public.counts, form_data.mine")
 	tn.apply(t, `{"op": "purge", "form": "p", "field": "n", "early": true}, {"op": "purge", "form": "p", "field": "links", "early": true}, {"op": "purge", "form": "q", "early": true}, {"op": "purge", "form": "p", "field": "due", "early": true}`)
 	tn.apply(t, `{"op": "change_type", "form": "p", "field": "cost", "type": "decimal", "precision": 20, "scale": 2}`)
+	tn.apply(t, `{"op": "change_type", "form": "p", "field": "state", "type": "long_text"}`)
+	tn.apply(t, `{"op": "change_type", "form": "p", "field": "state", "type": "short_text", "max_length": 20, "on_error": "keep"}`)
+	tn.apply(t, `{"op": "change_type", "form": "p", "field": "due", "type": "date_time"}`)
+	tn.apply(t, `{"op": "change_type", "form": "p", "field": "due", "type": "long_text"}, {"op": "purge", "form": "p", "field": "due", "early": true}`)
 	_, err := tn.try(t, `{"op": "drop_form", "form": "p"}, {"op": "purge", "form": "p", "early": true}`, tn.options())
 	require.ErrorContains(t, err, "view reads_name")
 	run(t, tn.admin, "DROP VIEW public.reads_name")

@@ -9,6 +9,7 @@
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 255) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -51,6 +52,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -94,6 +96,7 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text DEFAULT 'it''s'::text 
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 255) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE INDEX "i_000y" ON "form_data"."d_0003" USING btree ("f_000w");
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -138,6 +141,7 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE INDEX CONCURRENTLY "i_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -178,6 +182,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -214,6 +219,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -258,6 +264,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE UNIQUE INDEX "u_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000y" UNIQUE USING INDEX "u_000y";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -303,6 +310,7 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE UNIQUE INDEX CONCURRENTLY "u_000y" ON "form_data"."d_0003" USING btree ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000y" UNIQUE USING INDEX "u_000y";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -345,6 +353,7 @@ END';
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 2048 AND "f_000w" ~ '^[A-Za-z][A-Za-z0-9+.-]*:[^[:space:]]+$') NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -387,6 +396,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -429,6 +439,7 @@ END';
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 40 AND "f_000w" ~ '^[+]?[0-9][0-9 ()/.-]*$') NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -471,6 +482,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -513,6 +525,7 @@ END';
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_000w") <= 1024) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -555,6 +568,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK (char_length("f_0
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -595,6 +609,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint DEFAULT '1'::bigint;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -631,6 +646,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint DEFAULT '1'::bigint;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -671,6 +687,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(5,1);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -707,6 +724,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(5,1);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -747,6 +765,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(19,4) DEFAULT '0.10'::numeric(19,4);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -783,6 +802,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" numeric(19,4) DEFAULT '0.10'::numeric(19,4);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -823,6 +843,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" boolean DEFAULT false::boolean NOT NULL;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -859,6 +880,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" boolean DEFAULT false::boolean NOT NULL;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -899,6 +921,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -935,6 +958,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" date;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -975,6 +999,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone DEFAULT '2026-11-27T16:00:00Z'::timestamp with time zone;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1011,6 +1036,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" timestamp with time zone DEFAULT '2026-11-27T16:00:00Z'::timestamp with time zone;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1051,6 +1077,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" time without time zone;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1087,6 +1114,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" time without time zone;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1129,6 +1157,7 @@ END';
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text DEFAULT 'k1'::text;
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" = ANY (ARRAY['k1', 'k2']::text[])) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1171,6 +1200,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" = ANY (
 -- step 2: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1214,6 +1244,7 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" text[];
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "c_000x" CHECK ("f_000w" <@ ARRAY['k']::text[]) NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 CREATE INDEX "i_000y" ON "form_data"."d_0003" USING gin ("f_000w");
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1258,6 +1289,7 @@ ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "c_000x";
 -- step 3: prepare, build index, SHARE UPDATE EXCLUSIVE; reading and writing go on
 CREATE INDEX CONCURRENTLY "i_000y" ON "form_data"."d_0003" USING gin ("f_000w");
 -- step 4: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1301,6 +1333,7 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
 CREATE INDEX "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") REFERENCES "form_data"."d_0001" (id) ON DELETE SET NULL NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1346,6 +1379,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") 
 -- step 4: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
 -- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1391,6 +1425,7 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1432,6 +1467,7 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1472,6 +1508,7 @@ END';
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" jsonb DEFAULT '{"a":[1]}'::jsonb;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1508,6 +1545,7 @@ END';
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" jsonb DEFAULT '{"a":[1]}'::jsonb;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1547,6 +1585,7 @@ END';
 
 -- size: small
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1582,6 +1621,7 @@ END';
 
 -- size: large
 -- step 1: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement

@@ -10,6 +10,7 @@ ALTER TABLE "form_data"."d_0003" ADD COLUMN "f_000w" bigint;
 CREATE INDEX "i_000x" ON "form_data"."d_0003" USING btree ("f_000w");
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -55,6 +56,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000y" FOREIGN KEY ("f_000w") 
 -- step 4: prepare, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000y";
 -- step 5: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -100,6 +102,7 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -141,6 +144,7 @@ CREATE TABLE "form_data"."j_000w" (
   PRIMARY KEY (from_id, to_id)
 );
 CREATE INDEX "i_000w" ON "form_data"."j_000w" (to_id);
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement

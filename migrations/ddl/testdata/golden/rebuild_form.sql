@@ -237,6 +237,7 @@ ALTER TABLE "form_trash"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE ("f_000h");
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -560,9 +561,11 @@ WHERE NOT EXISTS (
   SELECT FROM s JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE q.seqtypid = 'bigint'::regtype AND q.seqstart = 1 AND q.seqincrement = 1 AND q.seqmin = 1 AND q.seqmax = 9223372036854775807 AND q.seqcache = 1 AND NOT q.seqcycle)) AS e;
 -- step 9: prepare, look, ACCESS SHARE; reading and writing go on
+SELECT count(*), (array_agg('id ' || t.id))[:5] FROM "form_trash"."d_0003" AS t WHERE t."f_000r" IS NOT NULL AND NOT EXISTS (SELECT FROM "form_data"."d_0001" AS k WHERE k.id = t."f_000r");
+-- step 10: prepare, look, ACCESS SHARE; reading and writing go on
 SELECT CASE WHEN k.n = j.n AND k.example IS NOT DISTINCT FROM j.example THEN 0 ELSE greatest(abs(k.n - j.n), 1) END, NULL::text[]
 FROM (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_data"."d_0003" AS t) AS k, (SELECT count(*) AS n, sum(hash_record_extended(ROW(t."id", t."created_at", t."updated_at", t."f_0004", t."f_0006", t."f_0007", t."f_0008", t."f_0009", t."f_000a", t."f_000c", t."f_000e", t."f_000f", t."f_000h", t."f_000k", t."f_000p", t."f_000r", t."f_000v"), 0)::numeric) AS example FROM "form_trash"."d_0003" AS t) AS j;
--- step 10: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
+-- step 11: commit, transaction, ACCESS EXCLUSIVE, for milliseconds
 LOCK TABLE "form_views"."Projects", "form_data"."d_0003", "form_data"."d_0001", "form_data"."j_000q", "form_trash"."d_0003" IN ACCESS EXCLUSIVE MODE;
 DO 'DECLARE example text; BEGIN SELECT string_agg(e.example, '', '' ORDER BY e.example) INTO example FROM (
 WITH t AS MATERIALIZED (
@@ -665,6 +668,7 @@ WHERE NOT EXISTS (
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_from_id_fkey";
 ALTER SEQUENCE "form_data"."d_0003_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0003_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0003_id_seq" AS k; END $ids$;
+ALTER VIEW "form_views"."Projects" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0003'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Projects"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -703,7 +707,7 @@ ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "u_000j" UNIQUE USING INDEX "u_0
 CREATE OR REPLACE TRIGGER "s_000v" BEFORE INSERT OR UPDATE OF "f_000p", "f_000v" ON "form_data"."d_0003" FOR EACH ROW EXECUTE FUNCTION "form_data"."s_000v"();
 ALTER TABLE "form_data"."d_0003" ADD CONSTRAINT "r_000t" FOREIGN KEY ("f_000r") REFERENCES "form_data"."d_0001" (id) ON DELETE RESTRICT NOT VALID;
 ALTER TABLE "form_data"."j_000q" ADD CONSTRAINT "j_000q_from_id_fkey" FOREIGN KEY (from_id) REFERENCES "form_data"."d_0003" (id) ON DELETE CASCADE;
--- step 11: after, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
+-- step 12: after, validate, SHARE UPDATE EXCLUSIVE; reading and writing go on
 ALTER TABLE "form_data"."d_0003" VALIDATE CONSTRAINT "r_000t";
 
 
@@ -922,6 +926,7 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+ALTER VIEW "form_views"."Teams" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0001'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Teams"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
@@ -1156,6 +1161,7 @@ ALTER TABLE "form_data"."d_0003" DROP CONSTRAINT "r_000t";
 ALTER TABLE "form_data"."j_000q" DROP CONSTRAINT "j_000q_to_id_fkey";
 ALTER SEQUENCE "form_data"."d_0001_id_seq" NO CYCLE;
 DO $ids$ BEGIN PERFORM setval('"form_trash"."d_0001_id_seq"', k.last_value, k.is_called) FROM "form_data"."d_0001_id_seq" AS k; END $ids$;
+ALTER VIEW "form_views"."Teams" OWNER TO CURRENT_USER;
 DO 'BEGIN
   PERFORM set_config(''tenantry.d_0001'', (SELECT coalesce(jsonb_agg(s.statement), ''[]'')::text FROM (
       SELECT format(''ALTER VIEW %s SET (%I = %L)'', ''"form_views"."Teams"'', split_part(o, ''='', 1), substr(o, strpos(o, ''='') + 1)) AS statement
