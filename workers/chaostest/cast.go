@@ -130,6 +130,11 @@ func (c *trial) giveParts() {
 		return taken
 	}
 	p := &c.cast
+	// First: of those that are left at the end none may be on that node.
+	held := slices.IndexFunc(rest, func(slug string) bool { return f.Tenant(t, slug).Node == c.scenes[0].Node.Name })
+	require.GreaterOrEqual(t, held, 0, "nobody is on the first node")
+	p.held = rest[held]
+	rest = slices.Delete(rest, held, held+1)
 	p.unknown = take(max(2, c.tenants*2/100))
 	p.without = take(max(4, c.tenants/100)) // two of them fail in the same way on one side of the pause in the middle
 	p.canaries = append(take(4), p.unknown[0])
@@ -137,13 +142,6 @@ func (c *trial) giveParts() {
 	p.pinned, p.back, p.away, p.isolated = one[0], one[1], one[2], one[3]
 	p.client = take(c.asked)
 	p.builders = take(c.builders)
-	for i, slug := range rest {
-		if f.Tenant(t, slug).Node == c.scenes[0].Node.Name {
-			p.held = slug
-			rest = append(rest[:i:i], rest[i+1:]...)
-			break
-		}
-	}
 	phone := map[string]any{}
 	for _, slug := range p.unknown {
 		phone[slug] = "unknown"
