@@ -21,11 +21,17 @@ import (
 
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
+// sqlState is the server's code of an error. From PostgreSQL 18 on ON DELETE RESTRICT has one of its own.
 func sqlState(err error) string {
-	if pg, is := errors.AsType[*pgconn.PgError](err); is {
+	pg, is := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !is:
+		return ""
+	case pg.Code == pgerrcode.RestrictViolation:
+		return foreignKey
+	default:
 		return pg.Code
 	}
-	return ""
 }
 
 // journal is what the server has told the application that it has: what must be there afterwards.
