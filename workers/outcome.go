@@ -163,9 +163,7 @@ func transient(err, cause error) bool {
 	if swapBegun(err) || errors.Is(err, tenants.ErrNodeLost) {
 		return true
 	}
-	_, unfinished := errors.AsType[*execute.UnfinishedError](err)
-	_, halfUndone := errors.AsType[*execute.HalfUndoneError](err)
-	if unfinished || halfUndone {
+	if _, unfinished := errors.AsType[*execute.UnfinishedError](err); unfinished {
 		return true
 	}
 	if store, is := errors.AsType[*backup.StoreError](err); is {

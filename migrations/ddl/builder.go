@@ -141,3 +141,12 @@ func (b *builder) purgeAfter() time.Time { return b.facts.Now.Add(Grace) }
 
 // literal quotes a text constant.
 func literal(text string) string { return strings.TrimSpace(tenants.Literal(text)) }
+
+// literals is an array of texts.
+func literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = literal(text)
+	}
+	return "ARRAY[" + strings.Join(quoted, ", ") + "]::text[]"
+}

@@ -128,7 +128,7 @@ func (b *builder) builtOn(form *Form, field, table, column string) {
 	var triggers, keys []string
 	for _, f := range now.Fields {
 		for _, former := range f.Former {
-			triggers = append(triggers, literal(former.Sync))
+			triggers = append(triggers, former.Sync)
 		}
 	}
 	for _, other := range b.original.Forms {
@@ -136,45 +136,55 @@ func (b *builder) builtOn(form *Form, field, table, column string) {
 			switch {
 			case other != now && f.Spec.References != form.Key: // it may not have been read either
 			case f.Spec.Type == ManyToMany && f.Column != "":
-				keys = append(keys, literal(f.Column+"."+f.Column+"_from_id_fkey"), literal(f.Column+"."+f.Column+"_to_id_fkey"))
+				keys = append(keys, f.Column+"."+f.Column+"_from_id_fkey", f.Column+"."+f.Column+"_to_id_fkey")
 			case f.Spec.Type == Reference && f.Constraint != "":
-				keys = append(keys, literal(other.Table+"."+f.Constraint))
+				keys = append(keys, other.Table+"."+f.Constraint)
 			}
 		}
 	}
-	what := "column " + column
+	what, parts, own := "column "+column, partOfTableSQL, ""
 	if column == "" {
-		what = "table " + table
+		what, parts, own = "table "+table, partsOfTableSQL, notOwnSQL
 	}
-	array := func(list []string) string { return "ARRAY[" + strings.Join(list, ", ") + "]::text[]" }
 	b.probe(Probe{
 		Field: field, Table: table, Named: true, Message: "%s: built on " + what + ", which cannot stay as it is",
 		Fix: "take that away, make the change, and put it back on what is there then",
 		SQL: strings.NewReplacer(
-			"{table}", literal(ident(now.schema(), table)), "{column}", literal(column), "{triggers}", array(triggers), "{keys}", array(keys),
+			"{table}", literal(ident(now.schema(), table)), "{column}", literal(column), "{triggers}", literals(triggers), "{keys}", literals(keys),
 			"{view}", literal(now.View), "{views}", literal(ViewSchema), "{data}", literal(DataSchema), "{trash}", literal(TrashSchema),
-		).Replace(builtOnSQL),
+		).Replace(strings.NewReplacer("{parts}", parts, "{own}", own).Replace(builtOnSQL)),
 	})
 }
 
-// builtOnSQL goes by what PostgreSQL does. What belongs to the table, or to the column, goes with it; of a whole table its sequence is looked at as well.
+// builtOnSQL goes by what PostgreSQL does.
 const builtOnSQL = `SELECT count(*), array_agg(e.example ORDER BY e.example)
 FROM (
   SELECT DISTINCT CASE WHEN w.rulename = '_RETURN' THEN pg_describe_object('pg_class'::regclass, w.ev_class, 0) ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS example
-  FROM pg_class t
-  JOIN pg_type y ON y.oid = t.reltype
-  LEFT JOIN pg_depend o ON {column} = '' AND o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = t.oid AND o.deptype = 'i'
-  JOIN pg_depend d ON (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-                       AND ({column} = '' OR d.refobjsubid = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = {column})))
-                   OR ({column} = '' AND d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray))
-                   OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = o.objid)
+  FROM ({parts}) AS p
+  JOIN pg_depend d ON d.refclassid = p.classid AND d.refobjid = p.objid AND d.refobjsubid = coalesce(p.objsubid, d.refobjsubid)
   LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-  WHERE t.oid = to_regclass({table}) AND d.deptype = 'n'
+  WHERE d.deptype = 'n'
     AND NOT EXISTS (SELECT FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace WHERE v.oid = w.ev_class AND w.rulename = '_RETURN' AND n.nspname = {views} AND v.relname = {view})
-    AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = t.oid AND g.tgname = ANY ({triggers}))
+    AND NOT EXISTS (SELECT FROM pg_trigger g WHERE d.classid = 'pg_trigger'::regclass AND g.oid = d.objid AND g.tgrelid = to_regclass({table}) AND g.tgname = ANY ({triggers}))
     AND NOT EXISTS (
       SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-        AND (k.conrelid = t.oid OR n.nspname IN ({data}, {trash}) AND c.relname || '.' || k.conname = ANY ({keys})))
-    AND NOT ({column} = '' AND EXISTS (SELECT FROM pg_depend g WHERE g.classid = d.classid AND g.objid = d.objid AND g.refobjid = t.oid AND g.deptype IN ('a', 'i')))
+        AND (k.conrelid = to_regclass({table}) OR n.nspname IN ({data}, {trash}) AND c.relname || '.' || k.conname = ANY ({keys}))){own}
 ) AS e`
+
+// What PostgreSQL looks at when a column goes, and when a table goes: that, the type of its rows, its sequence.
+const (
+	partOfTableSQL = `SELECT 'pg_class'::regclass AS classid, a.attrelid AS objid, a.attnum::integer AS objsubid FROM pg_attribute a WHERE a.attrelid = to_regclass({table}) AND a.attname = {column}`
+
+	partsOfTableSQL = `
+    SELECT 'pg_class'::regclass AS classid, to_regclass({table})::oid AS objid, NULL::integer AS objsubid
+    UNION ALL
+    SELECT 'pg_type'::regclass, unnest(ARRAY[y.oid, y.typarray]), NULL FROM pg_class t JOIN pg_type y ON y.oid = t.reltype WHERE t.oid = to_regclass({table})
+    UNION ALL
+    SELECT o.classid, o.objid, NULL FROM pg_depend o WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = to_regclass({table}) AND o.deptype = 'i'
+  `
+)
+
+// notOwnSQL: what belongs to a table goes with it.
+const notOwnSQL = `
+    AND NOT EXISTS (SELECT FROM pg_depend g WHERE g.classid = d.classid AND g.objid = d.objid AND g.refobjid = to_regclass({table}) AND g.deptype IN ('a', 'i'))`

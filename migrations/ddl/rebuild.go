@@ -30,7 +30,9 @@ type rebuild struct {
 
 // link is a foreign key.
 type link struct {
-	schema, table, column, constraint string
+	schema, table, constraint string
+	// column of the table, where it is a field of the form's own.
+	column string
 	// definition is all of it, with its name.
 	definition string
 	// target is the form that it points at.
@@ -84,7 +86,7 @@ func (r *rebuild) join(of *Form, field *Field) {
 	end := func(column string) {
 		name := field.Column + "_" + column + "_fkey"
 		r.referring = append(r.referring, link{
-			schema: of.schema(), table: field.Column, column: column, constraint: name, target: r.form,
+			schema: of.schema(), table: field.Column, constraint: name, target: r.form,
 			definition: fmt.Sprintf("CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (id) ON DELETE CASCADE", ident(name), column, data(r.form.Table)),
 		})
 	}

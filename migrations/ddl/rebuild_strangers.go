@@ -22,7 +22,7 @@ func (r *rebuild) strangers() Probe {
 func (r *rebuild) strange() string {
 	table := literal(data(r.form.Table)) + "::regclass"
 	var triggers, constraints, indexes, columns []string
-	add := func(list *[]string, name string) { *list = append(*list, literal(name)) }
+	add := func(list *[]string, name string) { *list = append(*list, name) }
 	add(&indexes, r.form.Table+"_pkey")
 	add(&constraints, r.form.Table+"."+r.form.Table+"_pkey")
 	for _, index := range r.indexes {
@@ -51,10 +51,9 @@ func (r *rebuild) strange() string {
 	for _, column := range r.columns {
 		add(&columns, column.name+" "+column.shape())
 	}
-	array := func(list []string) string { return "ARRAY[" + strings.Join(list, ", ") + "]::text[]" }
 	return strings.NewReplacer(
 		"{table}", table, "{sequence}", literal(r.form.Table+"_id_seq"), "{view}", literal(r.form.View),
-		"{triggers}", array(triggers), "{constraints}", array(constraints), "{indexes}", array(indexes), "{columns}", array(columns),
+		"{triggers}", literals(triggers), "{constraints}", literals(constraints), "{indexes}", literals(indexes), "{columns}", literals(columns),
 		"{data}", literal(DataSchema), "{trash}", literal(TrashSchema), "{views}", literal(ViewSchema),
 	).Replace(strangeSQL)
 }

@@ -11,7 +11,7 @@ import (
 func (r *rebuild) hold() {
 	var held []string
 	if r.view != nil { // first, as its readers do
-		held = append(held, ident(ViewSchema, r.view.name))
+		held = append(held, r.view.ident())
 	}
 	held = append(append(held, data(r.form.Table)), r.others()...)
 	if r.carry != "" {
@@ -30,7 +30,7 @@ func (r *rebuild) swap() {
 	r.commit("ALTER SEQUENCE "+r.sequence(DataSchema)+" NO CYCLE",
 		fmt.Sprintf("DO $ids$ BEGIN PERFORM setval(%s, k.last_value, k.is_called) FROM %s AS k; END $ids$", literal(r.sequence(TrashSchema)), r.sequence(DataSchema)))
 	if r.view != nil {
-		r.commit(r.b.remakeOf(r.form, *r.view, *r.view).replace(r.view.replacement())...)
+		r.commit(replacedOf(r.form, *r.view).replace(r.view.replacement())...)
 	}
 	r.commit("DROP TABLE " + data(r.form.Table))
 	if r.carry != "" {

@@ -39,7 +39,7 @@ func (r *Registry) Script() []string {
 	for _, form := range r.Forms {
 		if form.Dropped == nil {
 			v := viewOf(form)
-			s.statements = append(s.statements, "CREATE VIEW "+ident(ViewSchema, v.name)+" AS "+v.query())
+			s.statements = append(s.statements, v.creation())
 		}
 	}
 	return s.statements

@@ -36,22 +36,21 @@ func (b *builder) views() {
 			r, c := before.become(*after)
 			renames, creates = append(renames, r...), append(creates, c...)
 			if len(after.columns) > len(before.columns) {
-				again := b.remakeOf(form, *after, *after)
-				creates = append(creates, again.replace(after.replacement())...)
+				creates = append(creates, replacedOf(form, *after).replace(after.replacement())...)
 			}
 		case before != nil && after != nil:
-			again := b.remakeOf(form, *before, *after)
+			again := b.remadeOf(form, *before, *after)
 			drops = append(append(drops, again.keep()...), b.dropView(form.Key, again)...)
 			creates, gives = append(creates, after.creation()), append(gives, again.give())
 		case before != nil:
-			drops = append(drops, b.dropView(form.Key, goingOf(*before))...)
+			drops = append(drops, b.dropView(form.Key, goneOf(*before))...)
 		case after != nil:
 			creates = append(creates, after.creation())
 		}
 	}
 	for _, key := range b.gone {
 		if before := b.viewBefore(key); before != nil {
-			drops = append(drops, b.dropView(key, goingOf(*before))...)
+			drops = append(drops, b.dropView(key, goneOf(*before))...)
 		}
 	}
 	// Before everything else: nothing waits for a view's readers while it holds a table.
@@ -149,9 +148,9 @@ func (b *builder) keeps(before, after view) bool {
 // become gives the statements that make one view of another that it keeps, but for columns that come behind.
 func (v view) become(after view) (renames, columns []string) {
 	if v.name != after.name {
-		renames = append(renames, "ALTER VIEW "+ident(ViewSchema, v.name)+" RENAME TO "+ident(after.name))
+		renames = append(renames, "ALTER VIEW "+v.ident()+" RENAME TO "+ident(after.name))
 	}
-	name := ident(ViewSchema, after.name)
+	name := after.ident()
 	for i, column := range v.columns {
 		if column.name != after.columns[i].name {
 			columns = append(columns, "ALTER VIEW "+name+" RENAME COLUMN "+ident(column.name)+" TO "+ident(after.columns[i].name))
@@ -160,12 +159,14 @@ func (v view) become(after view) (renames, columns []string) {
 	return renames, columns
 }
 
+func (v view) ident() string { return ident(ViewSchema, v.name) }
+
 func (v view) creation() string {
-	return "CREATE VIEW " + ident(ViewSchema, v.name) + " AS " + v.query()
+	return "CREATE VIEW " + v.ident() + " AS " + v.query()
 }
 
 func (v view) replacement() string {
-	return "CREATE OR REPLACE VIEW " + ident(ViewSchema, v.name) + " AS " + v.query()
+	return "CREATE OR REPLACE VIEW " + v.ident() + " AS " + v.query()
 }
 
 // dropView drops one, unless others have built on it.

@@ -11,32 +11,40 @@ type remake struct {
 	// setting keeps it between the two statements: one of the transaction's own.
 	setting       string
 	before, after string // quoted
-	// columns that the view keeps, by their names before and after; known are all that it has had.
-	columns [][2]string
-	known   []string
+	// was and is are the names of the columns that it keeps, known are those of all that it has had.
+	was, is, known []string
 }
 
-func (b *builder) remakeOf(form *Form, before, after view) remake {
-	r := remake{
-		setting: literal("tenantry." + form.Table), before: ident(ViewSchema, before.name), after: ident(ViewSchema, after.name), known: before.names(),
+func settingOf(form *Form) string { return literal("tenantry." + form.Table) }
+
+// remadeOf is a view that another one takes the place of.
+func (b *builder) remadeOf(form *Form, before, after view) remake {
+	r := remake{setting: settingOf(form), before: before.ident(), after: after.ident(), known: before.names()}
+	keep := func(i, j int) {
+		r.was, r.is = append(r.was, before.columns[i].name), append(r.is, after.columns[j].name)
 	}
 	for i := range reservedKeys {
-		r.columns = append(r.columns, [2]string{before.columns[i].name, after.columns[i].name})
+		keep(i, i)
 	}
 	places := map[string]int{}
 	for i, field := range form.Live() {
 		places[field.Key] = len(reservedKeys) + i
 	}
 	for i, field := range b.original.Form(form.Key).Live() {
-		if at, stays := places[field.Key]; stays {
-			r.columns = append(r.columns, [2]string{before.columns[len(reservedKeys)+i].name, after.columns[at].name})
+		if place, stays := places[field.Key]; stays {
+			keep(len(reservedKeys)+i, place)
 		}
 	}
 	return r
 }
 
-// goingOf is a view that goes and does not come again.
-func goingOf(v view) remake { return remake{before: ident(ViewSchema, v.name), known: v.names()} }
+// replacedOf is a view that stays and is replaced.
+func replacedOf(form *Form, v view) remake {
+	return remake{setting: settingOf(form), before: v.ident(), after: v.ident()}
+}
+
+// goneOf is a view that goes and does not come again.
+func goneOf(v view) remake { return remake{before: v.ident(), known: v.names()} }
 
 // replace is a statement that replaces the view, between those that keep its options.
 func (r remake) replace(sql string) []string {
@@ -60,17 +68,9 @@ func (r remake) lost() string { return r.fill(lostSQL) }
 func (r remake) do(block string) string { return "DO " + literal(r.fill(block)) }
 
 func (r remake) fill(sql string) string {
-	list := func(texts []string) string { return "ARRAY[" + strings.Join(texts, ", ") + "]::text[]" }
-	var before, after, known []string
-	for _, column := range r.columns {
-		before, after = append(before, literal(column[0])), append(after, literal(column[1]))
-	}
-	for _, name := range r.known {
-		known = append(known, literal(name))
-	}
 	names := strings.NewReplacer(
 		"{setting}", r.setting, "{before}", literal(r.before), "{after}", literal(r.after), "{message}", literal(lostWith(r.before)),
-		"{old}", list(before), "{new}", list(after), "{known}", list(known),
+		"{old}", literals(r.was), "{new}", literals(r.is), "{known}", literals(r.known),
 	)
 	return names.Replace(strings.TrimSpace(strings.NewReplacer("{lost}", lostSQL, "{options}", optionsSQL).Replace(sql)))
 }

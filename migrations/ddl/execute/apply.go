@@ -47,7 +47,7 @@ type session struct {
 // through a pooler that shares sessions, and not be used by anyone else meanwhile.
 //
 // Typed errors: [ddl.Problems] and [ErrOutdated], and nothing was changed; [*UndoneError], and everything was taken back;
-// [ErrPaused]; [*UnfinishedError], [*HalfUndoneError]; [*gentle.BlockedError], [*gentle.LockedError], [gentle.ErrOutcomeUnknown]. [gentle.Classify] tells which are worth
+// [ErrPaused]; [*UnfinishedError]; [*gentle.BlockedError], [*gentle.LockedError], [gentle.ErrOutcomeUnknown]. [gentle.Classify] tells which are worth
 // another call.
 func Apply(ctx context.Context, conn *pgx.Conn, change ddl.Change, opts Options) (Result, error) {
 	opts = opts.withDefaults()

@@ -35,24 +35,20 @@ func (e *UndoneError) Error() string {
 // Unwrap returns Err.
 func (e *UndoneError) Unwrap() error { return e.Err }
 
-// UnfinishedError says that a change is visible, and that tidying up behind it failed. Apply goes on with it.
-type UnfinishedError struct{ Err error }
+// UnfinishedError says that a change failed where there is no way but on: another Apply goes on with it, or Undo where it is taken back.
+type UnfinishedError struct {
+	Err error
+	// Undoing: it is being taken back. Otherwise it is visible, and something is left to tidy up.
+	Undoing bool
+}
 
 // Error says what is left.
 func (e *UnfinishedError) Error() string {
+	if e.Undoing {
+		return fmt.Sprintf("the change is being taken back, and that is not at its end: %v", e.Err)
+	}
 	return fmt.Sprintf("the change is visible, and something is left to tidy up: %v", e.Err)
 }
 
 // Unwrap returns Err.
 func (e *UnfinishedError) Unwrap() error { return e.Err }
-
-// HalfUndoneError says that a change is being taken back, and that this failed at one step. Apply and Undo go on with it.
-type HalfUndoneError struct{ Err error }
-
-// Error says what is left.
-func (e *HalfUndoneError) Error() string {
-	return fmt.Sprintf("the change is being taken back, and that is not at its end: %v", e.Err)
-}
-
-// Unwrap returns Err.
-func (e *HalfUndoneError) Unwrap() error { return e.Err }

@@ -133,8 +133,9 @@ func TestUndoneBesideOthers(t *testing.T) {
 			_, err := tn.try(t, z.operation, opts)
 			require.ErrorIs(t, err, execute.ErrPaused)
 			if z.mend != "" {
-				var half *execute.HalfUndoneError
+				var half *execute.UnfinishedError
 				require.ErrorAs(t, tn.undo(t, opts), &half)
+				require.True(t, half.Undoing)
 				require.ErrorAs(t, tn.undo(t, opts), &half, "and it does not get lost")
 				asSomebody(z.mend)
 			}

@@ -68,7 +68,7 @@ func (s *session) takeBack(ctx context.Context, cause error) (*UndoneError, erro
 		return nil, err
 	}
 	if err := s.undoSteps(ctx); err != nil {
-		return nil, &HalfUndoneError{Err: err}
+		return nil, &UnfinishedError{Err: err, Undoing: true}
 	}
 	s.opts.Crash(PointUndone)
 	return why, nil
